@@ -1,0 +1,26 @@
+//! The domain of MMS: what a meeting, a user and a migration request are, and the ports through
+//! which the engine reaches calendars, platforms, directories, mail and the store.
+//!
+//! Nothing here does I/O. Time and ids come in through [`Clock`] and [`IdSource`].
+
+mod clock;
+mod code;
+mod error;
+mod meeting;
+mod platform;
+pub mod port;
+mod request;
+mod user;
+
+pub use clock::{Clock, IdSource, ManualClock, RandomIds, SequentialIds, SystemClock};
+pub use code::Code;
+pub use error::{ErrorKind, PortError};
+pub use meeting::{
+    Attendee, AttendeeChoice, DialIn, EventId, Instance, InstanceId, JoinInformation, Meeting, OnlineMeeting,
+    PartChange, Participation, Recognition, Replacement, Rewrite, Rewritten, Version,
+};
+pub use platform::{MigrationType, Platform, SourceMeetingType, TargetMeetingType};
+pub use request::{
+    Attempt, Counts, MeetingOutcome, MeetingRecord, MigrationRequest, RequestId, State, Summary, Transition,
+};
+pub use user::{Address, CalendarLocation, Identity, User};
