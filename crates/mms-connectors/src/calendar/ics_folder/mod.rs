@@ -1,0 +1,1 @@
+//! Calendars in folders of `.ics` files.

@@ -1,0 +1,4 @@
+//! Calendar systems.
+
+pub mod caldav;
+pub mod ics_folder;

@@ -1,0 +1,1 @@
+//! Platforms that meetings can be moved to.

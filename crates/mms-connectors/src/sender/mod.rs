@@ -1,0 +1,1 @@
+//! Senders of invitations, for calendars that do not send updates themselves.
