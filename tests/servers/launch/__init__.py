@@ -1,0 +1,1 @@
+"""How each real server is installed into a temporary directory and started there."""
