@@ -1,0 +1,15 @@
+//! Real servers for the tests: a CalDAV server with its users, and an SMTP server that keeps what it
+//! accepts. Each runs in a directory of its own on free loopback ports, and ends when it is dropped.
+//!
+//! The servers are started by `tests/servers/serve.py` under the Python of the tests: `$MMS_TEST_PYTHON`
+//! or `.test-venv/bin/python` in the workspace root, which `./test` makes.
+//!
+//! Everything here panics when it fails: a test that cannot have its server has failed.
+#![allow(clippy::expect_used, clippy::panic, reason = "development only; failing loudly is the purpose")]
+
+mod launcher;
+mod mail;
+mod server;
+
+pub use mail::{Mail, SmtpSink};
+pub use server::{Server, TestUser};
