@@ -1,10 +1,9 @@
 """Radicale: a plain CalDAV server that does not schedule."""
 
-import base64
 import os
 import sys
-import urllib.request
 
+from .http import request
 from .session import free_port, user_record
 
 CONFIGURATION = """\
@@ -46,14 +45,6 @@ def start(session, names, arguments):
     process = session.spawn([sys.executable, "-m", "radicale", "-C", configuration])
     session.wait_for_port(process, port)
     for user in users:
-        make_calendar(user)
+        request("MKCALENDAR", user["calendar"], user, MKCALENDAR)
     return {"url": url + "/", "scheduling": False, "users": users,
             "storage": os.path.join(session.directory, "collections")}
-
-
-def make_calendar(user):
-    credentials = base64.b64encode(f"{user['name']}:{user['password']}".encode()).decode()
-    request = urllib.request.Request(user["calendar"], data=MKCALENDAR.encode(), method="MKCALENDAR", headers={
-        "Authorization": f"Basic {credentials}", "Content-Type": "application/xml"})
-    with urllib.request.urlopen(request, timeout=30):
-        pass
