@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Starts one real server on free loopback ports, says where it listens, and cleans up after itself.
 
-    serve.py radicale|xandikos|cyrus|smtp [--users alice,bob] [--users-count N]
+    serve.py radicale|xandikos|cyrus|davical|sogo|smtp [--users alice,bob] [--users-count N]
 
 When the server answers, ONE line of JSON is printed on stdout. The server then runs until stdin is
 closed or a SIGTERM or SIGINT arrives; its processes are ended and its files are removed.
@@ -20,13 +20,15 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from launch import cyrus, radicale_server, smtp_sink, xandikos_server  # noqa: E402
+from launch import cyrus, davical, radicale_server, smtp_sink, sogo, xandikos_server  # noqa: E402
 from launch.session import Session, StartFailure  # noqa: E402
 
 SERVERS = {
     "radicale": radicale_server.start,
     "xandikos": xandikos_server.start,
     "cyrus": cyrus.start,
+    "davical": davical.start,
+    "sogo": sogo.start,
     "smtp": smtp_sink.start,
 }
 
