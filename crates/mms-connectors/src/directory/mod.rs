@@ -1,1 +1,3 @@
 //! Directories of users.
+
+pub mod file;
