@@ -1,0 +1,298 @@
+//! Reads the configuration's text. An error names file, line, section and key, and the key that was
+//! most likely meant.
+//!
+//! The document is walked by hand down to the sections, so that `kind` can choose a section's type
+//! and the place of an error is kept; within a section serde reads.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use mms_model::Platform;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::sections::{CalendarKind, Config, PlatformKind};
+use crate::nearest::nearest;
+
+const SECTIONS: &[&str] = &[
+    "admin",
+    "calendar",
+    "directory",
+    "engine",
+    "organisation",
+    "platform",
+    "recognise",
+    "retention",
+    "smtp",
+    "store",
+    "templates",
+];
+
+/// Reads `text`, which stands in the file `path`; relative paths in it are taken from its folder.
+///
+/// # Errors
+/// One line: file, line, section, what is wrong, what was meant.
+pub fn parse(text: &str, path: &Path) -> Result<Config, String> {
+    let reader = Reader { text, path };
+    let document = DeTable::parse(text).map_err(|e| reader.error("", e.span(), e.message()))?;
+    let base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut config = Config::new(path.to_owned(), base.to_owned());
+    let mut has_directory = false;
+    for (key, value) in document.into_inner() {
+        let span = key.span();
+        match key.get_ref().as_ref() {
+            "organisation" => config.organisation = reader.section("organisation", value)?,
+            "directory" => {
+                has_directory = true;
+                config.directory = reader.section("directory", value)?;
+            }
+            "calendar" => config.calendars = reader.calendars(value)?,
+            "platform" => config.platforms = reader.platforms(value)?,
+            "smtp" => config.smtp = Some(reader.section("smtp", value)?),
+            "engine" => config.engine = reader.section("engine", value)?,
+            "retention" => config.retention = reader.section("retention", value)?,
+            "store" => config.store = reader.section("store", value)?,
+            "admin" => config.admin = reader.section("admin", value)?,
+            "templates" => config.templates = reader.section("templates", value)?,
+            "recognise" => config.recognise = reader.section("recognise", value)?,
+            unknown => return Err(reader.error("", Some(span), &unknown_key(unknown, SECTIONS))),
+        }
+    }
+    if !has_directory {
+        return Err(reader.error(
+            "",
+            None,
+            "the section [directory] is missing: add it with file = \"users.toml\"",
+        ));
+    }
+    config.check().map_err(|(section, message)| reader.error(&section, reader.header(&section), &message))?;
+    Ok(config)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    path: &'a Path,
+}
+
+impl Reader<'_> {
+    fn section<T: DeserializeOwned>(&self, name: &str, value: Spanned<DeValue<'_>>) -> Result<T, String> {
+        T::deserialize(ValueDeserializer::from(value))
+            .map_err(|e| self.error(name, e.span(), &explained(e.message())))
+    }
+
+    fn calendars(&self, value: Spanned<DeValue<'_>>) -> Result<BTreeMap<String, CalendarKind>, String> {
+        let mut calendars = BTreeMap::new();
+        for (name, span, section) in self.named("calendar", value)? {
+            let place = format!("calendar.{name}");
+            let (kind, rest) = self.kind(&place, span, section, &["caldav", "ics"])?;
+            let calendar = match kind.as_str() {
+                "caldav" => CalendarKind::CalDav(Box::new(self.section(&place, rest)?)),
+                _ => CalendarKind::Ics(self.section(&place, rest)?),
+            };
+            calendars.insert(name, calendar);
+        }
+        Ok(calendars)
+    }
+
+    fn platforms(&self, value: Spanned<DeValue<'_>>) -> Result<BTreeMap<Platform, PlatformKind>, String> {
+        let mut platforms = BTreeMap::new();
+        for (name, span, section) in self.named("platform", value)? {
+            let place = format!("platform.{name}");
+            let platform = name
+                .parse::<Platform>()
+                .map_err(|e| self.error(&place, Some(span.clone()), &e.to_string()))?;
+            let (kind, rest) = self.kind(&place, span.clone(), section, &["jitsi", "template"])?;
+            let kind = match kind.as_str() {
+                "jitsi" => PlatformKind::Jitsi(Box::new(self.section(&place, rest)?)),
+                _ => PlatformKind::Template(Box::new(self.section(&place, rest)?)),
+            };
+            if platforms.insert(platform, kind).is_some() {
+                return Err(self.error(
+                    &place,
+                    Some(span),
+                    "this platform is configured twice; names compare without case",
+                ));
+            }
+        }
+        Ok(platforms)
+    }
+
+    /// The tables of `[calendar.NAME]` and `[platform.NAME]`.
+    fn named<'i>(
+        &self,
+        section: &str,
+        value: Spanned<DeValue<'i>>,
+    ) -> Result<Vec<(String, Range<usize>, Spanned<DeValue<'i>>)>, String> {
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Table(table) => Ok(table
+                .into_iter()
+                .map(|(name, value)| (name.get_ref().to_string(), name.span(), value))
+                .collect()),
+            _ => Err(self.error(section, Some(span), &format!("give it a name: [{section}.NAME]"))),
+        }
+    }
+
+    /// Takes `kind` out of a section.
+    fn kind<'i>(
+        &self,
+        place: &str,
+        span: Range<usize>,
+        value: Spanned<DeValue<'i>>,
+        kinds: &[&str],
+    ) -> Result<(String, Spanned<DeValue<'i>>), String> {
+        let whole = value.span();
+        let DeValue::Table(table) = value.into_inner() else {
+            return Err(self.error(place, Some(span), &format!("this is not a section: write [{place}]")));
+        };
+        let choice = kinds.iter().map(|k| format!("\"{k}\"")).collect::<Vec<_>>().join(" or ");
+        let mut kind = None;
+        let mut rest = DeTable::new();
+        for (key, value) in table {
+            if key.get_ref() == "kind" {
+                kind = Some(value)
+            } else {
+                rest.insert(key, value);
+            }
+        }
+        let kind = kind.ok_or_else(|| {
+            self.error(place, Some(span), &format!("the key \"kind\" is missing: set it to {choice}"))
+        })?;
+        match kind.get_ref().as_str() {
+            Some(text) if kinds.contains(&text) => {
+                Ok((text.to_owned(), Spanned::new(whole, DeValue::Table(rest))))
+            }
+            _ => Err(self.error(place, Some(kind.span()), &format!("\"kind\" must be {choice}"))),
+        }
+    }
+
+    fn error(&self, section: &str, span: Option<Range<usize>>, message: &str) -> String {
+        let line = span.map(|span| format!(":{}", self.line(span.start))).unwrap_or_default();
+        let section = if section.is_empty() { String::new() } else { format!("[{section}] ") };
+        let message = message.trim_end().replace('\n', ", ");
+        format!("{}{line}: {section}{message}", self.path.display())
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.text.bytes().take(at).filter(|b| *b == b'\n').count() + 1
+    }
+
+    /// Where the header of a section stands, for errors about it as a whole.
+    fn header(&self, section: &str) -> Option<Range<usize>> {
+        if section.is_empty() {
+            return None;
+        }
+        self.text.find(&format!("[{section}")).map(|at| at..at + section.len())
+    }
+}
+
+/// serde's words in ours, with the key that was meant.
+fn explained(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    if message.starts_with("unknown field") {
+        let (name, known) = quoted.split_first().map_or(("", [].as_slice()), |(name, known)| (*name, known));
+        if ["password", "token", "secret"].contains(&name) {
+            return format!("\"{name}\" does not stand in the configuration: use {name}_file or {name}_env");
+        }
+        return unknown_key(name, known);
+    }
+    if let (true, Some(name)) = (message.starts_with("missing field"), quoted.first()) {
+        return format!("the key \"{name}\" is missing");
+    }
+    message.to_owned()
+}
+
+fn unknown_key(name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("the key \"{name}\" is unknown: did you mean \"{near}\"?"),
+        None if known.is_empty() => format!("the key \"{name}\" is unknown: this section takes none"),
+        None => format!("the key \"{name}\" is unknown: use {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str =
+        "[directory]\nfile = \"users.toml\"\n[calendar.a]\nkind = \"ics\"\nroot = \"cal\"\n";
+
+    fn error(text: &str) -> String {
+        parse(text, Path::new("/etc/mms/mms.toml")).unwrap_err()
+    }
+
+    #[test]
+    fn a_minimal_configuration_suffices() {
+        let config = parse(MINIMAL, Path::new("/etc/mms/mms.toml")).unwrap();
+        assert_eq!(config.base, Path::new("/etc/mms"));
+        assert_eq!(config.engine.max_attendees, 250);
+        assert_eq!(config.store_path().file_name().unwrap(), "mms.db");
+    }
+
+    #[test]
+    fn errors_name_file_line_key_and_what_was_meant() {
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[engin]\n")),
+            @r#"/etc/mms/mms.toml:6: the key "engin" is unknown: did you mean "engine"?"#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[engine]\nworkers = 2\nmax_atendees = 3\n")),
+            @r#"/etc/mms/mms.toml:8: [engine] the key "max_atendees" is unknown: did you mean "max_attendees"?"#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[calendar.b]\nkind = \"caldav\"\nulr = \"https://x\"\n")),
+            @r#"/etc/mms/mms.toml:8: [calendar.b] the key "ulr" is unknown: did you mean "url"?"#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[engine]\ngrace_period = \"soon\"\n")),
+            @r#"/etc/mms/mms.toml:7: [engine] "soon" is not a duration: write it as in "90min", "12h" or "30d""#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[engine]\nworkers = \"two\"\n")),
+            @r#"/etc/mms/mms.toml:7: [engine] invalid type: string "two", expected usize"#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[calendar.b]\nkind = \"exchange\"\n")),
+            @r#"/etc/mms/mms.toml:7: [calendar.b] "kind" must be "caldav" or "ics""#
+        );
+        insta::assert_snapshot!(
+            error("[directory]\nfile = \"users.toml\"\n"),
+            @r#"/etc/mms/mms.toml: no calendar is configured: add a section [calendar.NAME] with kind = "caldav" or "ics""#
+        );
+        insta::assert_snapshot!(
+            error("[directory]\nfile = \n"),
+            @"/etc/mms/mms.toml:2: string values must be quoted, expected literal string"
+        );
+    }
+
+    #[test]
+    fn secrets_do_not_stand_in_the_configuration() {
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[smtp]\nhost = \"m\"\npassword = \"hunter2\"\n")),
+            @r#"/etc/mms/mms.toml:8: [smtp] "password" does not stand in the configuration: use password_file or password_env"#
+        );
+        let both =
+            error(&format!("{MINIMAL}[smtp]\nhost = \"m\"\npassword_file = \"a\"\npassword_env = \"B\"\n"));
+        assert!(both.contains("mms.toml:6: [smtp]") && both.contains("both set"), "{both}");
+        let url = error(&format!("{MINIMAL}[calendar.b]\nkind = \"caldav\"\nurl = \"https://u:p@h/\"\n"));
+        assert!(url.contains("holds credentials") && !url.contains("u:p"), "{url}");
+    }
+
+    #[test]
+    fn missing_sections_and_keys_are_named() {
+        assert!(error("").contains("the section [directory] is missing"));
+        assert!(
+            error(&format!("{MINIMAL}[calendar.b]\nurl = \"x\"\n")).contains("the key \"kind\" is missing")
+        );
+        assert!(
+            error(&format!("{MINIMAL}[calendar.b]\nkind = \"caldav\"\n"))
+                .contains("the key \"url\" is missing")
+        );
+        assert!(
+            error(&format!("{MINIMAL}[platform.all]\nkind = \"jitsi\"\n")).contains("is not a platform name")
+        );
+        assert!(error(&format!("{MINIMAL}[calendar]\nx = 1\n")).contains("calendar"));
+    }
+}

@@ -1,0 +1,170 @@
+//! What commands print: rows of named values, in the format that was asked for.
+
+mod csv;
+mod json;
+mod list;
+mod style;
+mod table;
+mod value;
+
+pub use style::Style;
+pub use value::{Rows, Value};
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+
+use crate::failure::Failure;
+
+/// The format of `-o`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One JSON array.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma-separated values with a header; cells that a spreadsheet would run are disarmed.
+    Csv,
+    /// Columns.
+    Table,
+    /// One `Name : value` a line, records separated by a blank line.
+    List,
+}
+
+/// Where a command's rows go and how they look.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    format: Option<Format>,
+    style: Style,
+}
+
+impl Output {
+    /// Output in `format`, or in what suits the rows where none was asked for.
+    pub fn new(format: Option<Format>, style: Style) -> Self {
+        Self { format, style }
+    }
+
+    /// The format that was asked for.
+    pub fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    /// The style of text for people.
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
+    /// Prints rows to stdout. Where there are none, `nothing` goes to stderr and stdout gets what
+    /// the format has for no rows.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn print(&self, rows: &Rows, default: Format, nothing: &str) -> Result<(), Failure> {
+        if rows.is_empty() {
+            eprintln!("{nothing}");
+        }
+        let stdout = io::stdout().lock();
+        let mut to = io::BufWriter::new(stdout);
+        self.write(rows, default, &mut to)
+            .and_then(|()| to.flush())
+            .or_else(|error| ignore_closed_pipe(&error))
+    }
+
+    fn write(&self, rows: &Rows, default: Format, to: &mut dyn Write) -> io::Result<()> {
+        match self.format.unwrap_or(default) {
+            Format::Json => json::write_array(rows, to),
+            Format::Jsonl => json::write_lines(rows, to),
+            Format::Csv => csv::write(rows, to),
+            Format::Table => table::write(rows, self.style, to),
+            Format::List => list::write(rows, self.style, to),
+        }
+    }
+}
+
+/// Prints text to stdout.
+///
+/// # Errors
+/// Writing failed.
+pub fn print_text(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .or_else(|error| ignore_closed_pipe(&error))
+}
+
+/// `mms status | head` is no failure.
+fn ignore_closed_pipe(error: &io::Error) -> Result<(), Failure> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(Failure::output(error)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Rows {
+        let mut rows = Rows::new(&["Name", "Count", "LastMessage"]);
+        rows.push(vec![Value::text("Ana 日本"), Value::Number(7), Value::text("")]);
+        rows.push(vec![Value::text("=cmd|x"), Value::Number(12), Value::text("two\nlines \u{1b}[31m")]);
+        rows
+    }
+
+    fn in_format(format: Format, rows: &Rows) -> String {
+        let mut bytes = Vec::new();
+        Output::new(Some(format), Style::plain()).write(rows, format, &mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_table_aligns_by_terminal_cells() {
+        insta::assert_snapshot!(in_format(Format::Table, &rows()), @r"
+        Name     Count LastMessage
+        ----     ----- -----------
+        Ana 日本     7
+        =cmd|x      12 two lines �[31m
+        ");
+    }
+
+    #[test]
+    fn a_list_aligns_as_the_seed() {
+        insta::assert_snapshot!(in_format(Format::List, &rows()), @r"
+        Name        : Ana 日本
+        Count       : 7
+        LastMessage :
+
+        Name        : =cmd|x
+        Count       : 12
+        LastMessage : two
+                      lines �[31m
+        ");
+    }
+
+    #[test]
+    fn csv_disarms_formulas() {
+        insta::assert_snapshot!(in_format(Format::Csv, &rows()), @r#"
+        Name,Count,LastMessage
+        Ana 日本,7,
+        '=cmd|x,12,"two
+        lines �[31m"
+        "#);
+    }
+
+    #[test]
+    fn json_keeps_the_order_of_properties() {
+        assert_eq!(
+            in_format(Format::Jsonl, &rows()),
+            "{\"Name\":\"Ana 日本\",\"Count\":7,\"LastMessage\":\"\"}\n\
+             {\"Name\":\"=cmd|x\",\"Count\":12,\"LastMessage\":\"two\\nlines \\u001b[31m\"}\n"
+        );
+        assert_eq!(in_format(Format::Json, &Rows::new(&["A"])), "[]\n");
+    }
+
+    #[test]
+    fn no_rows_print_nothing_but_what_the_format_needs() {
+        let none = Rows::new(&["A", "B"]);
+        assert_eq!(in_format(Format::Table, &none), "");
+        assert_eq!(in_format(Format::List, &none), "");
+        assert_eq!(in_format(Format::Jsonl, &none), "");
+        assert_eq!(in_format(Format::Csv, &none), "A,B\n");
+    }
+}
