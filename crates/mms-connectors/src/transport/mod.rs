@@ -1,1 +1,19 @@
-//! The HTTP transport of the connectors.
+//! The HTTP transport of the connectors: TLS with private certificate authorities, credentials
+//! that never leave their server, `Retry-After`, another try on a closed keep-alive connection, a
+//! cap on concurrent requests, on body sizes and on time.
+//!
+//! A [`Transport`] belongs to one configured server; a [`Session`] adds the credentials of one user.
+
+mod body;
+mod credentials;
+mod failure;
+mod retry_after;
+mod session;
+mod settings;
+
+pub use body::BodyReader;
+pub use credentials::{Credentials, SecretText, read_secret_file};
+pub use failure::TransportError;
+pub use retry_after::retry_after;
+pub use session::{Exchange, Reply, Session, Transport};
+pub use settings::TransportSettings;

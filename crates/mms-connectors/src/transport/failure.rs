@@ -1,0 +1,152 @@
+use std::error::Error as _;
+use std::time::Duration;
+
+use url::Url;
+
+/// Why no answer came, or none that may be used. Messages hold no secret: URLs are shown without
+/// user info and query.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// Credentials would travel in the clear.
+    #[error("{} is plain HTTP, which would send the password readable over the network: use https, or set allow_plaintext = true", place(.url))]
+    Plaintext {
+        /// The URL.
+        url: Url,
+    },
+    /// Neither http nor https.
+    #[error("{} is not an http or https URL", place(.url))]
+    NotHttp {
+        /// The URL.
+        url: Url,
+    },
+    /// The URL is on another server than the one that the credentials are for.
+    #[error("{} leads to another server, {}; credentials are not sent there: if that server is right, configure its URL", place(.from), place(.to))]
+    ForeignServer {
+        /// Where the reference was found.
+        from: Url,
+        /// Where it leads.
+        to: Url,
+    },
+    /// Redirected more often than makes sense.
+    #[error("{} redirects in a circle", place(.url))]
+    RedirectLoop {
+        /// The URL.
+        url: Url,
+    },
+    /// The host name is unknown.
+    #[error("the host name of {} cannot be resolved: check the URL and the DNS", place(.url))]
+    UnknownHost {
+        /// The URL.
+        url: Url,
+    },
+    /// No connection comes up.
+    #[error("no connection to {}: {detail}", place(.url))]
+    Unreachable {
+        /// The URL.
+        url: Url,
+        /// What the network says.
+        detail: String,
+    },
+    /// The certificate is not trusted, or TLS does not come up.
+    #[error("no trusted TLS connection to {}: {detail}; if the server's certificate comes from a private authority, set ca_file to that authority's PEM file", place(.url))]
+    Tls {
+        /// The URL.
+        url: Url,
+        /// What TLS says.
+        detail: String,
+    },
+    /// No answer in time.
+    #[error("{} did not answer within {} seconds", place(.url), .after.as_secs())]
+    Timeout {
+        /// The URL.
+        url: Url,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The connection broke before the answer was complete.
+    #[error("{} broke the connection off before its answer was complete: {detail}", place(.url))]
+    Interrupted {
+        /// The URL.
+        url: Url,
+        /// What the network says.
+        detail: String,
+    },
+    /// The answer is larger than what is read.
+    #[error("the answer of {} is larger than {limit} bytes", place(.url))]
+    BodyTooLarge {
+        /// The URL.
+        url: Url,
+        /// The limit.
+        limit: usize,
+    },
+    /// The server asked for a pause that is not over yet.
+    #[error("{} asked to wait; {} seconds are left", place(.url), .wait.as_secs())]
+    Paused {
+        /// The URL.
+        url: Url,
+        /// What is left of the pause.
+        wait: Duration,
+    },
+    /// The client could not be set up.
+    #[error("{0}")]
+    Setup(String),
+}
+
+impl TransportError {
+    /// Tells what kind of failure reqwest met at `url`.
+    pub(super) fn of(error: reqwest::Error, url: &Url, timeout: Duration) -> Self {
+        let url = url.clone();
+        let detail = innermost(&error);
+        if error.is_dns() {
+            Self::UnknownHost { url }
+        } else if error.is_timeout() {
+            Self::Timeout { url, after: timeout }
+        } else if error.is_connect() && url.scheme() == "https" && mentions_tls(&error) {
+            Self::Tls { url, detail }
+        } else if error.is_connect() {
+            Self::Unreachable { url, detail }
+        } else {
+            Self::Interrupted { url, detail }
+        }
+    }
+
+    /// Whether the connection broke, so that the same request may well work on a new one.
+    pub(super) fn is_broken_connection(&self) -> bool {
+        matches!(self, Self::Interrupted { .. })
+    }
+}
+
+/// A URL as it is shown in messages.
+pub(crate) fn place(url: &Url) -> String {
+    let mut shown = url.clone();
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown.set_query(None);
+    shown.set_fragment(None);
+    shown.to_string()
+}
+
+/// The text of the innermost cause: the one that says something.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut text = None;
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = Some(error.to_string());
+        cause = error.source();
+    }
+    text.unwrap_or_else(|| "no reason given".to_owned())
+}
+
+/// Whether some cause speaks of certificates or of TLS. reqwest has no question for it, and the
+/// causes' types are those of crates that are not ours.
+fn mentions_tls(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string().to_ascii_lowercase();
+        if ["certificate", "tls", "handshake", "corrupt message"].iter().any(|word| text.contains(word)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
