@@ -56,6 +56,8 @@ codes! {
     StaleAttendeeCopy,
     /// The server would not send the update to an attendee.
     UpdateNotDelivered,
+    /// The calendar server sends updates itself and cannot leave out the attendees that are not to be told.
+    AttendeeChoiceNotPossible,
     /// A crash fell between handing a mail over and noting it: it was most likely sent, and is not sent again.
     UpdateUnconfirmed,
     /// The mail server cannot be reached.
