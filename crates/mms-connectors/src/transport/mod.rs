@@ -14,6 +14,7 @@ mod settings;
 pub use body::BodyReader;
 pub use credentials::{Credentials, SecretText, read_secret_file};
 pub use failure::TransportError;
+pub(crate) use failure::place;
 pub use retry_after::retry_after;
 pub use session::{Exchange, Reply, Session, Transport};
 pub use settings::TransportSettings;

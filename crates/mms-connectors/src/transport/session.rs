@@ -245,8 +245,7 @@ impl Session {
         let timeout = self.settings().request_timeout;
         let (response, _slot) = self.send(exchange, timeout).await?;
         let limit = self.settings().max_body;
-        let (status, headers, url) =
-            (response.status(), response.headers().clone(), response.url().clone());
+        let (status, headers, url) = (response.status(), response.headers().clone(), response.url().clone());
         let body = read_body(response, limit, timeout).await?;
         Ok(Reply { status, headers, url, body })
     }
@@ -366,9 +365,7 @@ async fn read_body(
 ) -> Result<Vec<u8>, TransportError> {
     let url = response.url().clone();
     let mut body = Vec::new();
-    while let Some(chunk) =
-        response.chunk().await.map_err(|e| TransportError::of(e, &url, timeout))?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(|e| TransportError::of(e, &url, timeout))? {
         if body.len() + chunk.len() > limit {
             return Err(TransportError::BodyTooLarge { url, limit });
         }

@@ -57,10 +57,8 @@ pub(super) async fn propfind(
 ) -> Result<Propfind, PortError> {
     let what = format!("looking at {}", crate::transport::place(&url));
     let body = envelope("D:propfind", &format!("<D:prop>{properties}</D:prop>"));
-    let reply = session
-        .exchange(&exchange("PROPFIND", url, &depth.to_string(), body))
-        .await
-        .map_err(no_answer)?;
+    let reply =
+        session.exchange(&exchange("PROPFIND", url, &depth.to_string(), body)).await.map_err(no_answer)?;
     if reply.status.as_u16() != 207 {
         return Ok(Propfind::Refused(refused(&what, &reply), reply));
     }
@@ -88,7 +86,11 @@ pub(super) enum Propfind {
 ///
 /// # Errors
 /// [`ListError::Filter`] where another filter may work better.
-pub(super) async fn list(session: &Session, calendar: &Url, filter: Filter) -> Result<Vec<String>, ListError> {
+pub(super) async fn list(
+    session: &Session,
+    calendar: &Url,
+    filter: Filter,
+) -> Result<Vec<String>, ListError> {
     let what = format!("listing the events of {}", crate::transport::place(calendar));
     let range = match filter {
         Filter::From(from) => format!("<C:time-range start=\"{}\"/>", from.strftime("%Y%m%dT%H%M%SZ")),
@@ -108,7 +110,9 @@ pub(super) async fn list(session: &Session, calendar: &Url, filter: Filter) -> R
     let Some(reader) = reader.filter(|_| reply.status.as_u16() == 207) else {
         let error = refused(&what, &reply);
         return Err(match reply.status.as_u16() {
-            400 | 403 | 405 | 409 | 422 | 500 | 501 | 507 if filter != Filter::All => ListError::Filter(error),
+            400 | 403 | 405 | 409 | 422 | 500 | 501 | 507 if filter != Filter::All => {
+                ListError::Filter(error)
+            }
             _ => ListError::Failed(error),
         });
     };
@@ -169,8 +173,10 @@ pub(super) async fn multiget(
         return Err(MultigetError::Refused(Box::new(reply)));
     }
     let mut items = Vec::with_capacity(events.len());
-    multistatus::read(reply.body.as_slice(), max_event, |item| items.push(item))
-        .map_err(MultigetError::Unreadable)?;
+    multistatus::read(reply.body.as_slice(), max_event, |item| items.push(item)).map_err(|error| {
+        tracing::debug!(%error, "a multiget answer cannot be read");
+        MultigetError::Unreadable
+    })?;
     Ok(items)
 }
 
@@ -182,15 +188,28 @@ pub(super) enum MultigetError {
     /// An error status.
     Refused(Box<Reply>),
     /// Not a multistatus; one event with broken bytes is enough.
-    Unreadable(MultistatusError),
+    Unreadable,
 }
 
-/// The compliance classes of the `DAV` header (RFC 4918 section 10.1), in lower case, and what the
-/// server says it is.
-pub(super) async fn options(session: &Session, url: Url) -> Result<(Vec<String>, Option<String>), PortError> {
+/// What a server says of itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ServerAnswer {
+    /// Compliance classes of the `DAV` header (RFC 4918 section 10.1), in lower case.
+    pub classes: Vec<String>,
+    /// Whether it is DAViCal, which puts its version into every answer.
+    pub is_davical: bool,
+}
+
+/// Asks a server what it is.
+///
+/// # Errors
+/// Where no answer came; one that refuses OPTIONS says nothing of itself.
+pub(super) async fn options(session: &Session, url: Url) -> Result<ServerAnswer, PortError> {
     let reply = session.exchange(&Exchange::read(Method::OPTIONS, url)).await.map_err(no_answer)?;
+    let is_davical = reply.headers.contains_key("x-davical-version")
+        || reply.header("server").is_some_and(|server| server.contains("DAViCal"));
     if !reply.status.is_success() {
-        return Ok((Vec::new(), None));
+        return Ok(ServerAnswer { classes: Vec::new(), is_davical });
     }
     let classes = reply
         .headers
@@ -201,7 +220,7 @@ pub(super) async fn options(session: &Session, url: Url) -> Result<(Vec<String>,
         .map(|class| class.trim().to_ascii_lowercase())
         .filter(|class| !class.is_empty())
         .collect();
-    Ok((classes, reply.header("server").map(str::to_owned)))
+    Ok(ServerAnswer { classes, is_davical })
 }
 
 #[cfg(test)]
@@ -211,7 +230,9 @@ mod tests {
     #[test]
     fn names_are_shortened_only_where_they_resolve_to_the_same() {
         let base = Url::parse("https://d/cal/alice/work/").unwrap();
-        for href in ["/cal/alice/work/1.ics", "/cal/alice/work/a:b.ics", "/other/1.ics", "https://d/cal/alice/work/x"] {
+        for href in
+            ["/cal/alice/work/1.ics", "/cal/alice/work/a:b.ics", "/other/1.ics", "https://d/cal/alice/work/x"]
+        {
             let short = relative(&base, href.to_owned());
             assert_eq!(base.join(&short).unwrap(), base.join(href).unwrap(), "{href} became {short}");
         }

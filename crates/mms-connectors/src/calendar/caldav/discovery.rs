@@ -214,7 +214,7 @@ impl Discovered {
                 format!(
                     "signing in as {} leads to the calendars of {}, not to those of {}: give each user credentials of \
                      their own, a placeholder in url, or the right addresses in the directory",
-                    session.credentials().who(),
+                    location.credentials.who(),
                     self.addresses.first().map_or("somebody else", Address::as_str),
                     user.upn
                 ),
@@ -269,23 +269,22 @@ impl Discovered {
         if !kind.calendar {
             return;
         }
-        let reason = if kind.scheduling {
-            Some("a scheduling inbox or outbox")
-        } else if kind.foreign {
-            Some("a subscription or another person's share")
-        } else if properties
-            .components
-            .as_ref()
-            .is_some_and(|names| !names.is_empty() && !names.iter().any(|n| n.eq_ignore_ascii_case("VEVENT")))
-        {
-            Some("it holds no events")
-        } else if self.is_foreign(&url, properties.owner.as_deref()) {
-            Some("it belongs to somebody else")
-        } else if properties.privileges.as_deref().is_some_and(|names| !may_write(names)) {
-            Some("it is read-only")
-        } else {
-            None
-        };
+        let reason =
+            if kind.scheduling {
+                Some("a scheduling inbox or outbox")
+            } else if kind.foreign {
+                Some("a subscription or another person's share")
+            } else if properties.components.as_ref().is_some_and(|names| {
+                !names.is_empty() && !names.iter().any(|n| n.eq_ignore_ascii_case("VEVENT"))
+            }) {
+                Some("it holds no events")
+            } else if self.is_foreign(&url, properties.owner.as_deref()) {
+                Some("it belongs to somebody else")
+            } else if properties.privileges.as_deref().is_some_and(|names| !may_write(names)) {
+                Some("it is read-only")
+            } else {
+                None
+            };
         match reason {
             Some(reason) => self.passed_over.push((url, reason)),
             None if self.calendars.iter().any(|c| identity(&c.url) == identity(&url)) => {}

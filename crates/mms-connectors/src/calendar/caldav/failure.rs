@@ -8,23 +8,23 @@ use crate::transport::{Reply, TransportError, retry_after};
 
 /// The kind and code of a transport failure.
 pub(super) fn no_answer(error: TransportError) -> PortError {
-        let message = error.to_string();
-        let (kind, code) = match error {
-            TransportError::Plaintext { .. }
-            | TransportError::NotHttp { .. }
-            | TransportError::ForeignServer { .. }
-            | TransportError::Setup(_) => (ErrorKind::Permanent, Code::CalendarUnreachable),
-            TransportError::RedirectLoop { .. } => (ErrorKind::Permanent, Code::CalendarServerError),
-            // A private certificate does not become trusted by waiting, but an administrator may mend
-            // it within the day over which retries are spread.
-            TransportError::UnknownHost { .. }
-            | TransportError::Unreachable { .. }
-            | TransportError::Tls { .. }
-            | TransportError::Timeout { .. }
-            | TransportError::Interrupted { .. } => (ErrorKind::Retry, Code::CalendarUnreachable),
-            TransportError::BodyTooLarge { .. } => (ErrorKind::Permanent, Code::CalendarServerError),
-            TransportError::Paused { wait, .. } => (ErrorKind::RetryAfter(wait), Code::CalendarThrottled),
-        };
+    let message = error.to_string();
+    let (kind, code) = match error {
+        TransportError::Plaintext { .. }
+        | TransportError::NotHttp { .. }
+        | TransportError::ForeignServer { .. }
+        | TransportError::Setup(_) => (ErrorKind::Permanent, Code::CalendarUnreachable),
+        TransportError::RedirectLoop { .. } => (ErrorKind::Permanent, Code::CalendarServerError),
+        // A private certificate does not become trusted by waiting, but an administrator may mend
+        // it within the day over which retries are spread.
+        TransportError::UnknownHost { .. }
+        | TransportError::Unreachable { .. }
+        | TransportError::Tls { .. }
+        | TransportError::Timeout { .. }
+        | TransportError::Interrupted { .. } => (ErrorKind::Retry, Code::CalendarUnreachable),
+        TransportError::BodyTooLarge { .. } => (ErrorKind::Permanent, Code::CalendarServerError),
+        TransportError::Paused { wait, .. } => (ErrorKind::RetryAfter(wait), Code::CalendarThrottled),
+    };
     PortError::new(kind, code, message)
 }
 
@@ -35,7 +35,8 @@ pub(super) fn refused(what: &str, reply: &Reply) -> PortError {
         Some(precondition) => format!("{status}, {precondition}"),
         None => status.to_string(),
     };
-    let message = |advice: &str| format!("{what}: {} answered {reason}{advice}", crate::transport::place(&reply.url));
+    let message =
+        |advice: &str| format!("{what}: {} answered {reason}{advice}", crate::transport::place(&reply.url));
     if let Some(wait) = retry_after(&reply.headers, SystemClock.now())
         && matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
     {
@@ -73,11 +74,9 @@ pub(super) fn refused(what: &str, reply: &Reply) -> PortError {
             ": the server has no room left; free space or raise the quota",
         ),
         status if status.is_server_error() => (ErrorKind::Retry, Code::CalendarServerError, ""),
-        status if status.is_redirection() => (
-            ErrorKind::Permanent,
-            Code::CalendarServerError,
-            ": configure the URL that it redirects to",
-        ),
+        status if status.is_redirection() => {
+            (ErrorKind::Permanent, Code::CalendarServerError, ": configure the URL that it redirects to")
+        }
         _ => (ErrorKind::Permanent, Code::CalendarServerError, ": is this a CalDAV URL?"),
     };
     PortError::new(kind, code, message(advice))

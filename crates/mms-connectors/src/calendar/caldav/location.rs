@@ -53,7 +53,9 @@ pub(super) fn locate(settings: &CalDavSettings, user: &User) -> Result<Location,
         base.clone()
     };
     // The password is for the configured server; a directory entry must not send it elsewhere.
-    if is_reference && (url.host() != base.host() || url.port_or_known_default() != base.port_or_known_default()) {
+    if is_reference
+        && (url.host() != base.host() || url.port_or_known_default() != base.port_or_known_default())
+    {
         return Err(PortError::permanent(
             Code::CalendarNotFound,
             format!(
@@ -130,17 +132,11 @@ fn credentials(
         Auth::Bearer { token, token_file } => {
             Ok((Credentials::Bearer(secret(token.as_ref(), token_file.as_deref(), "token")?), false))
         }
-        Auth::PerUser { credentials_file } => {
-            Ok((per_user(credentials_file, user, login)?, false))
-        }
+        Auth::PerUser { credentials_file } => Ok((per_user(credentials_file, user, login)?, false)),
     }
 }
 
-fn secret(
-    value: Option<&SecretText>,
-    file: Option<&Path>,
-    what: &str,
-) -> Result<SecretText, PortError> {
+fn secret(value: Option<&SecretText>, file: Option<&Path>, what: &str) -> Result<SecretText, PortError> {
     match (value, file) {
         (Some(value), None) => Ok(value.clone()),
         (None, Some(file)) => read_secret_file(file).map_err(|e| {
@@ -174,8 +170,11 @@ fn per_user(file: &Path, user: &User, login: &str) -> Result<Credentials, PortEr
     let text = std::fs::read_to_string(file).map_err(|e| denied(format!("cannot be read: {e}")))?;
     // toml's own message quotes the line, which may hold a password.
     let entries: HashMap<String, UserCredentials> = toml::from_str(&text).map_err(|e| {
-        let line = e.span().map_or(0, |span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
-        denied(format!("line {line} is not of the form [\"UPN\"] user = \"…\", password = \"…\" or token = \"…\""))
+        let line =
+            e.span().map_or(0, |span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
+        denied(format!(
+            "line {line} is not of the form [\"UPN\"] user = \"…\", password = \"…\" or token = \"…\""
+        ))
     })?;
     let entry = entries
         .iter()
@@ -260,7 +259,10 @@ mod tests {
         assert_eq!(located.credentials.who(), "alice.b");
         let located = locate(&settings("https://d/", &auth), &User { upn: "bob@x".into(), ..user("bob") });
         assert!(matches!(located.unwrap().credentials, Credentials::Bearer(_)));
-        let missing = locate(&settings("https://d/", &auth), &User { upn: "eve@x".into(), addresses: vec![], ..user("eve") });
+        let missing = locate(
+            &settings("https://d/", &auth),
+            &User { upn: "eve@x".into(), addresses: vec![], ..user("eve") },
+        );
         assert!(missing.unwrap_err().message.contains("no entry for eve@x"));
     }
 

@@ -1,0 +1,374 @@
+//! What a server made of a write: read from what it holds now, beside what was written.
+//!
+//! Servers rewrite what they store. SOGo raises SEQUENCE and resets answers, Cyrus and DAViCal add
+//! SCHEDULE-STATUS, others fold and order anew. Only what bears on people is compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Properties whose text people see or click; compared without regard to white space.
+const VISIBLE: &[&str] =
+    &["SUMMARY", "DESCRIPTION", "X-ALT-DESC", "STYLED-DESCRIPTION", "LOCATION", "URL", "CONFERENCE"];
+
+/// What differs between what was written and what is stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Differences {
+    /// Components that are missing.
+    pub missing: Vec<String>,
+    /// Visible properties whose text is another.
+    pub text: Vec<String>,
+    /// Attendees whose answer was taken back to NEEDS-ACTION.
+    pub reset: Vec<String>,
+    /// SEQUENCE before and after, where the server raised it.
+    pub sequence: Option<(u64, u64)>,
+    /// Attendees to whom the server did not deliver, with its status code.
+    pub undelivered: Vec<(String, String)>,
+    /// Attendees that the server told, or let it be assumed.
+    pub told: u32,
+}
+
+/// Compares. `is_owner` tells the organizer's own addresses, which are never told.
+pub(super) fn compare(written: &[u8], stored: &[u8], is_owner: impl Fn(&str) -> bool) -> Differences {
+    let (written, stored) = (components(written), components(stored));
+    let mut found = Differences::default();
+    for (id, before) in &written {
+        let Some(after) = stored.get(id) else {
+            found.missing.push(if id.is_empty() {
+                "the event".to_owned()
+            } else {
+                format!("the exception {id}")
+            });
+            continue;
+        };
+        for name in VISIBLE {
+            if before.texts(name) != after.texts(name) && !found.text.iter().any(|n| n == name) {
+                found.text.push((*name).to_owned());
+            }
+        }
+        for (address, attendee) in &before.attendees {
+            let now = after.attendees.get(address).map_or("", |a| a.answer.as_str());
+            let lost = !attendee.is_unanswered() && (now.is_empty() || now == "NEEDS-ACTION");
+            if lost && !is_owner(address) && !found.reset.contains(address) {
+                found.reset.push(address.clone());
+            }
+        }
+        if after.sequence > before.sequence && found.sequence.is_none() {
+            found.sequence = Some((before.sequence, after.sequence));
+        }
+    }
+    found.count_deliveries(&written, &stored, is_owner);
+    found
+}
+
+impl Differences {
+    fn count_deliveries(
+        &mut self,
+        written: &BTreeMap<String, Component>,
+        stored: &BTreeMap<String, Component>,
+        is_owner: impl Fn(&str) -> bool,
+    ) {
+        let scheduled: BTreeSet<&str> = written
+            .values()
+            .flat_map(|c| c.attendees.iter().filter(move |(a, _)| c.organizer.as_ref() != Some(*a)))
+            .filter(|(address, attendee)| attendee.by_server && !is_owner(address))
+            .map(|(address, _)| address.as_str())
+            .collect();
+        for address in scheduled {
+            let failure = stored
+                .values()
+                .filter_map(|c| c.attendees.get(address))
+                .filter_map(|a| a.status.as_deref())
+                .find(|status| is_failure(status));
+            match failure {
+                Some(status) => self.undelivered.push((address.to_owned(), status.to_owned())),
+                None => self.told += 1,
+            }
+        }
+    }
+}
+
+/// Whether a SCHEDULE-STATUS (RFC 6638 section 7.3: codes by REQUEST-STATUS, several with commas, the
+/// last one newest) tells of a failure: 3.x, 4.x and 5.x do.
+fn is_failure(status: &str) -> bool {
+    status.rsplit(',').next().is_some_and(|code| code.trim_start().starts_with(['3', '4', '5']))
+}
+
+/// One VEVENT.
+#[derive(Debug, Default)]
+struct Component {
+    visible: Vec<(String, String)>,
+    attendees: BTreeMap<String, Attendance>,
+    organizer: Option<String>,
+    sequence: u64,
+}
+
+#[derive(Debug, Default)]
+struct Attendance {
+    answer: String,
+    status: Option<String>,
+    by_server: bool,
+}
+
+impl Attendance {
+    fn is_unanswered(&self) -> bool {
+        self.answer.is_empty() || self.answer == "NEEDS-ACTION"
+    }
+}
+
+impl Component {
+    fn texts(&self, name: &str) -> BTreeSet<&str> {
+        self.visible.iter().filter(|(n, _)| n == name).map(|(_, text)| text.as_str()).collect()
+    }
+
+    fn take(&mut self, line: &ContentLine) {
+        match line.name.as_str() {
+            "ATTENDEE" => {
+                let agent = line.parameter("SCHEDULE-AGENT").unwrap_or_default();
+                self.attendees.insert(
+                    bare_address(&line.value),
+                    Attendance {
+                        answer: line.parameter("PARTSTAT").unwrap_or_default().to_ascii_uppercase(),
+                        status: line.parameter("SCHEDULE-STATUS"),
+                        by_server: agent.is_empty() || agent.eq_ignore_ascii_case("SERVER"),
+                    },
+                );
+            }
+            "ORGANIZER" => self.organizer = Some(bare_address(&line.value)),
+            "SEQUENCE" => self.sequence = line.value.trim().parse().unwrap_or(0),
+            name if VISIBLE.contains(&name) => {
+                self.visible.push((line.name.clone(), plain(&line.value)));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn bare_address(value: &str) -> String {
+    mms_model::Address::new(value).as_str().to_ascii_lowercase()
+}
+
+/// TEXT unescaped, white space collapsed: how a server escapes and folds is its own affair.
+fn plain(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut characters = value.chars();
+    let mut push = |c: char| {
+        if !c.is_whitespace() {
+            out.push(c);
+        } else if !out.ends_with(' ') {
+            out.push(' ');
+        }
+    };
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' => match characters.next() {
+                Some('n' | 'N') => push(' '),
+                Some(escaped) => push(escaped),
+                None => push('\\'),
+            },
+            other => push(other),
+        }
+    }
+    out.trim().to_owned()
+}
+
+/// The VEVENTs by RECURRENCE-ID; the master's is empty.
+fn components(content: &[u8]) -> BTreeMap<String, Component> {
+    let text = String::from_utf8_lossy(content);
+    let mut found = BTreeMap::new();
+    let mut depth = 0_u32;
+    let mut event: Option<(u32, String, Component)> = None;
+    for line in logical_lines(&text).filter_map(|line| ContentLine::parse(&line)) {
+        match line.name.as_str() {
+            "BEGIN" => {
+                depth += 1;
+                if event.is_none() && line.value.trim().eq_ignore_ascii_case("VEVENT") {
+                    event = Some((depth, String::new(), Component::default()));
+                }
+            }
+            "END" => {
+                if event.as_ref().is_some_and(|(at, ..)| *at == depth)
+                    && let Some((_, id, component)) = event.take()
+                {
+                    found.insert(id, component);
+                }
+                depth = depth.saturating_sub(1);
+            }
+            name => {
+                // Alarms and the like within the event have texts of their own.
+                if let Some((at, id, component)) = event.as_mut()
+                    && *at == depth
+                {
+                    if name == "RECURRENCE-ID" {
+                        line.value.trim().clone_into(id);
+                    }
+                    component.take(&line);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Unfolded lines (RFC 5545 section 3.1).
+fn logical_lines(text: &str) -> impl Iterator<Item = String> {
+    let mut physical = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).peekable();
+    std::iter::from_fn(move || {
+        let mut line = physical.next()?.to_owned();
+        while let Some(more) = physical.next_if(|next| next.starts_with([' ', '\t'])) {
+            line.push_str(more.get(1..).unwrap_or_default());
+        }
+        Some(line)
+    })
+}
+
+/// A content line taken apart.
+struct ContentLine {
+    name: String,
+    parameters: Vec<(String, String)>,
+    value: String,
+}
+
+impl ContentLine {
+    fn parse(line: &str) -> Option<Self> {
+        let mut quoted = false;
+        let mut parts = Vec::new();
+        let mut start = 0;
+        let mut colon = None;
+        for (at, byte) in line.bytes().enumerate() {
+            match byte {
+                b'"' => quoted = !quoted,
+                b';' if !quoted => {
+                    parts.push(line.get(start..at)?);
+                    start = at + 1;
+                }
+                b':' if !quoted => {
+                    parts.push(line.get(start..at)?);
+                    colon = Some(at);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        let value = line.get(colon? + 1..)?.to_owned();
+        let mut parts = parts.into_iter();
+        let name = parts.next()?.to_ascii_uppercase();
+        let parameters = parts
+            .filter_map(|p| p.split_once('='))
+            .map(|(name, value)| (name.to_ascii_uppercase(), value.trim_matches('"').to_owned()))
+            .collect();
+        Some(Self { name, parameters, value })
+    }
+
+    fn parameter(&self, name: &str) -> Option<String> {
+        self.parameters.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
+    }
+}
+
+/// The X- properties of vendors' meeting links in an event, each with its value: what DAViCal leaves as
+/// it was in attendees' copies.
+pub(super) fn vendor_links(content: &[u8]) -> BTreeSet<(String, String)> {
+    let text = String::from_utf8_lossy(content);
+    logical_lines(&text)
+        .filter_map(|line| ContentLine::parse(&line))
+        .filter(|line| {
+            line.name.starts_with("X-MICROSOFT-SKYPETEAMS")
+                || line.name.starts_with("X-MICROSOFT-ONLINEMEETING")
+                || line.name.starts_with("X-MICROSOFT-SCHEDULINGSERVICE")
+                || line.name == "X-MICROSOFT-CONFERENCETELURI"
+                || line.name == "X-GOOGLE-CONFERENCE"
+        })
+        .filter(|line| !line.value.is_empty())
+        .map(|line| (line.name, line.value))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event(body: &str) -> Vec<u8> {
+        format!("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n{body}END:VEVENT\r\nEND:VCALENDAR\r\n")
+            .into_bytes()
+    }
+
+    const WRITTEN: &str = "SEQUENCE:0\r\nORGANIZER:mailto:alice@x\r\nDESCRIPTION:Join https://new/1\\nBye\r\n\
+        ATTENDEE;PARTSTAT=ACCEPTED:mailto:alice@x\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:Bob@x\r\n\
+        ATTENDEE:mailto:carol@x\r\n";
+
+    fn against(stored: &str) -> Differences {
+        compare(&event(WRITTEN), &event(stored), |a| a == "alice@x")
+    }
+
+    #[test]
+    fn what_a_server_may_do_makes_no_difference() {
+        let stored = "DESCRIPTION;LANGUAGE=en:Join \r\n https://new/1\\NBye\r\nATTENDEE;SCHEDULE-STATUS=1.1:MAILTO:carol@x\r\n\
+            ATTENDEE;SCHEDULE-STATUS=\"1.0,1.2\";PARTSTAT=accepted;CN=\"a:b;c\":mailto:bob@x\r\nORGANIZER:mailto:alice@x\r\n";
+        assert_eq!(against(stored), Differences { told: 2, ..Differences::default() });
+    }
+
+    #[test]
+    fn reset_answers_and_a_raised_sequence_are_seen() {
+        let stored =
+            WRITTEN.replace("SEQUENCE:0", "SEQUENCE:1").replace("PARTSTAT=ACCEPTED", "PARTSTAT=NEEDS-ACTION");
+        let found = against(&stored);
+        assert_eq!(found.reset, ["bob@x"], "the organizer's own answer is nobody's loss");
+        assert_eq!(found.sequence, Some((0, 1)));
+    }
+
+    #[test]
+    fn refused_deliveries_are_seen() {
+        let stored =
+            WRITTEN.replace("ATTENDEE:mailto:carol", "ATTENDEE;SCHEDULE-STATUS=\"1.0,3.8\":mailto:carol");
+        let found = against(&stored);
+        assert_eq!(
+            found.undelivered,
+            [("carol@x".to_owned(), "3.8".to_owned())].map(|(a, _)| (a, "1.0,3.8".to_owned()))
+        );
+        assert_eq!(found.told, 1);
+    }
+
+    #[test]
+    fn a_text_that_did_not_stay_is_seen() {
+        assert_eq!(against(&WRITTEN.replace("new/1", "old/1")).text, ["DESCRIPTION"]);
+        assert_eq!(
+            compare(&event(WRITTEN), b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", |_| false).missing,
+            ["the event"]
+        );
+    }
+
+    #[test]
+    fn attendees_whom_the_server_is_not_to_tell_are_not_counted() {
+        let written = WRITTEN.replace("ATTENDEE:mailto:carol", "ATTENDEE;SCHEDULE-AGENT=CLIENT:mailto:carol");
+        assert_eq!(compare(&event(&written), &event(&written), |a| a == "alice@x").told, 1);
+    }
+
+    #[test]
+    fn an_alarm_is_not_the_event() {
+        let with_alarm = format!("{WRITTEN}BEGIN:VALARM\r\nDESCRIPTION:ring\r\nEND:VALARM\r\n");
+        assert!(against(&with_alarm).text.is_empty());
+    }
+
+    #[test]
+    fn vendors_links_are_found() {
+        let links = vendor_links(&event(
+            "X-MICROSOFT-SKYPETEAMSMEETINGURL:https://t/1\r\nX-FOO:1\r\nX-GOOGLE-CONFERENCE:\r\n",
+        ));
+        assert_eq!(links.len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn comparing_survives_anything(a in prop::collection::vec(any::<u8>(), 0..400), b in "[A-Z:;=\"\\\\\r\n ]{0,300}") {
+            compare(&a, b.as_bytes(), |_| false);
+            compare(b.as_bytes(), &a, |_| true);
+            vendor_links(b.as_bytes());
+        }
+
+        #[test]
+        fn nothing_differs_from_itself(body in "[A-Za-z:;=\"\\\\\r\n ]{0,300}") {
+            let found = compare(body.as_bytes(), body.as_bytes(), |_| false);
+            prop_assert_eq!(Differences { told: 0, undelivered: vec![], ..found }, Differences::default());
+        }
+    }
+}

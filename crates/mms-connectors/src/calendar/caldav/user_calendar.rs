@@ -1,0 +1,437 @@
+//! One user's calendars on the server.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use jiff::Timestamp;
+use mms_model::port::{MeetingPages, Scheduling, Update, Updated, UserCalendar};
+use mms_model::{
+    Code, ErrorKind, EventId, InstanceId, Meeting, PortError, Recognition, Rewrite, Rewritten, User,
+};
+use url::Url;
+
+use super::dav::{self, MultigetError};
+use super::discovery::{Discovered, identity};
+use super::failure::{no_answer, refused};
+use super::invites::Invites;
+use super::listing::Pages;
+use super::object::{self, Put, Stored, with_crlf};
+use super::readback::{self, Differences};
+use super::version::Tags;
+use crate::transport::{Session, TransportError, place};
+
+/// The calendars of one user, opened.
+pub(super) struct CalDavUserCalendar {
+    pub(super) session: Session,
+    /// The user, with the addresses that the server knows beside those of the directory.
+    pub(super) owner: User,
+    pub(super) found: Discovered,
+    pub(super) scheduling: Scheduling,
+    pub(super) invites: Arc<dyn Invites>,
+    pub(super) page_size: usize,
+    /// The server leaves vendors' X- properties in attendees' copies as they were (DAViCal).
+    pub(super) keeps_old_links: bool,
+    /// The server takes no multiget; found out once.
+    pub(super) multiget_refused: AtomicBool,
+}
+
+/// What one event turned out to be: a meeting, none of interest, or unreadable.
+pub(super) type ReadEvent = Result<Option<Meeting>, (EventId, PortError)>;
+
+impl CalDavUserCalendar {
+    /// An event's id: its path, which stays the same however the server is reached.
+    pub(super) fn id(url: &Url) -> EventId {
+        EventId(url.path().to_owned())
+    }
+
+    fn url(&self, id: &EventId) -> Result<Url, PortError> {
+        self.session.resolve(self.session.base(), &id.0).map_err(no_answer)
+    }
+
+    /// Reads a page of events; `None` in place of an event that is gone.
+    pub(super) async fn read_page(
+        &self,
+        calendar: &Url,
+        events: Vec<Url>,
+        from: Timestamp,
+    ) -> Result<Vec<ReadEvent>, PortError> {
+        if !self.multiget_refused.load(Ordering::Relaxed) {
+            let max_event = self.session.settings().max_body;
+            match dav::multiget(&self.session, calendar, &events, max_event).await {
+                Ok(items) => return self.read_items(items, events, from).await,
+                Err(error) => self.weigh(error, calendar)?,
+            }
+        }
+        self.read_singly(events, from).await
+    }
+
+    /// Whether a failed multiget is worth reading the events one by one.
+    fn weigh(&self, error: MultigetError, calendar: &Url) -> Result<(), PortError> {
+        match error {
+            // One event whose bytes are not XML, or too much in one answer: one by one they come.
+            MultigetError::Unreadable
+            | MultigetError::NoAnswer(
+                TransportError::BodyTooLarge { .. } | TransportError::Interrupted { .. },
+            ) => Ok(()),
+            MultigetError::NoAnswer(other) => Err(no_answer(other)),
+            MultigetError::Refused(reply) => match reply.status.as_u16() {
+                400 | 403 | 404 | 405 | 409 | 415 | 422 | 501 => {
+                    self.multiget_refused.store(true, Ordering::Relaxed);
+                    Ok(())
+                }
+                500 | 502 | 507 => Ok(()),
+                _ => Err(refused(&format!("reading events of {}", place(calendar)), &reply)),
+            },
+        }
+    }
+
+    async fn read_items(
+        &self,
+        items: Vec<super::multistatus::Item>,
+        events: Vec<Url>,
+        from: Timestamp,
+    ) -> Result<Vec<ReadEvent>, PortError> {
+        let mut by_path: HashMap<String, super::multistatus::Item> = HashMap::with_capacity(items.len());
+        for item in items {
+            if let Ok(url) = self.session.resolve(self.session.base(), &item.href) {
+                by_path.insert(identity(&url), item);
+            }
+        }
+        let mut out = Vec::with_capacity(events.len());
+        let mut left_out = Vec::new();
+        for url in events {
+            match by_path.remove(&identity(&url)) {
+                Some(item) if matches!(item.status, Some(404 | 410)) => {}
+                Some(item) => match item.properties.calendar_data {
+                    Some(data) => {
+                        let tags =
+                            Tags { etag: item.properties.etag, schedule_tag: item.properties.schedule_tag };
+                        let stored = Stored { url, tags, content: with_crlf(data.into_bytes()) };
+                        out.push(self.read_event(stored, from));
+                    }
+                    None => left_out.push(url),
+                },
+                None => left_out.push(url),
+            }
+        }
+        out.extend(self.read_singly(left_out, from).await?);
+        Ok(out)
+    }
+
+    async fn read_singly(&self, events: Vec<Url>, from: Timestamp) -> Result<Vec<ReadEvent>, PortError> {
+        let mut reads = stream::iter(events)
+            .map(|url| async move { (object::get(&self.session, &url).await, url) })
+            .buffered(self.session.settings().concurrency);
+        let mut out = Vec::new();
+        while let Some((outcome, url)) = reads.next().await {
+            match outcome {
+                Ok(Some(stored)) => out.push(self.read_event(stored, from)),
+                Ok(None) => {}
+                // What stops the next event as well stops the listing.
+                Err(error) if stops_all(&error) => return Err(error),
+                Err(error) => out.push(Err((Self::id(&url), error))),
+            }
+        }
+        Ok(out)
+    }
+
+    fn read_event(&self, stored: Stored, from: Timestamp) -> ReadEvent {
+        let id = Self::id(&stored.url);
+        self.meeting(stored, from).map_err(|error| (id, error))
+    }
+
+    /// The meeting in an event; `None` where it holds no VEVENT.
+    fn meeting(&self, stored: Stored, from: Timestamp) -> Result<Option<Meeting>, PortError> {
+        let id = Self::id(&stored.url);
+        let mut meetings = self.invites.meetings(&stored.content, &self.owner, from).map_err(|reason| {
+            PortError::permanent(Code::UnreadableEvent, format!("{}: {reason}", place(&stored.url)))
+        })?;
+        // RFC 4791 section 4.1: one UID in a calendar object resource. More cannot be told apart.
+        if meetings.len() > 1 {
+            return Err(PortError::permanent(
+                Code::UnreadableEvent,
+                format!(
+                    "{} holds events with different UIDs, which no CalDAV resource may",
+                    place(&stored.url)
+                ),
+            ));
+        }
+        Ok(meetings.pop().map(|meeting| Meeting {
+            id,
+            version: stored.tags.version(),
+            content: stored.content,
+            ..meeting
+        }))
+    }
+
+    async fn update_one(&self, update: Update) -> Result<Updated, PortError> {
+        let url = self.url(&update.id)?;
+        self.check_choice(&update, &url)?;
+        let tags = Tags::of(&update.version);
+        let condition = tags.condition().ok_or_else(|| {
+            PortError::permanent(
+                Code::CalendarServerError,
+                format!(
+                    "the server gives no ETag for {}, so that it cannot be written without the risk of losing an edit",
+                    place(&url)
+                ),
+            )
+        })?;
+        let old_links = self.old_links(&url, &tags).await?;
+        let (answer, unknown) =
+            match object::put(&self.session, &url, condition, update.content.clone()).await? {
+                Put::Taken(tags) => (tags, None),
+                Put::Unknown(error) => (Tags::default(), Some(error)),
+            };
+        let stored = match object::get(&self.session, &url).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) if unknown.is_none() => {
+                return Ok(unverified(answer, &url, "it was deleted right after"));
+            }
+            Ok(None) => {
+                return Err(PortError::new(
+                    ErrorKind::Gone,
+                    Code::EventGone,
+                    format!("{} is gone", place(&url)),
+                ));
+            }
+            Err(error) => {
+                return match unknown {
+                    Some(_) => Err(error),
+                    None => Ok(unverified(answer, &url, &error.message)),
+                };
+            }
+        };
+        if let Some(error) = unknown {
+            self.was_taken(&update, &tags, &stored, error)?;
+        }
+        self.examine(&update, stored, &answer, old_links)
+    }
+
+    /// A server that sends updates by itself sends them to everybody; RFC 6638 knows no other way that
+    /// would not cancel the meeting for those left out (changing SCHEDULE-AGENT sends CANCEL). So a
+    /// choice that it cannot honour is refused before anything is written, rather than ignored.
+    fn check_choice(&self, update: &Update, url: &Url) -> Result<(), PortError> {
+        if self.scheduling != Scheduling::Server || update.notify == mms_model::AttendeeChoice::All {
+            return Ok(());
+        }
+        let told = readback::compare(&update.content, &update.content, |a| self.is_owner(a)).told;
+        if told == 0 {
+            return Ok(());
+        }
+        Err(PortError::permanent(
+            Code::AttendeeChoiceNotPossible,
+            format!(
+                "{} sends updates to every attendee by itself and cannot leave some out, and {told} would be told of {}: \
+                 choose to tell all attendees, or switch scheduling off on the server for the migration",
+                self.session.base().host_str().unwrap_or("the server"),
+                place(url)
+            ),
+        ))
+    }
+
+    fn is_owner(&self, address: &str) -> bool {
+        self.owner.owns(&mms_model::Address::new(address))
+    }
+
+    /// The vendors' links before the write, on servers that leave them in attendees' copies.
+    async fn old_links(&self, url: &Url, tags: &Tags) -> Result<BTreeSet<(String, String)>, PortError> {
+        if !self.keeps_old_links || self.scheduling != Scheduling::Server {
+            return Ok(BTreeSet::new());
+        }
+        match object::get(&self.session, url).await? {
+            Some(stored) if stored.tags.etag == tags.etag => Ok(readback::vendor_links(&stored.content)),
+            // The condition of the write finds that out too.
+            _ => Ok(BTreeSet::new()),
+        }
+    }
+
+    /// After a write whose answer was lost: whether it arrived.
+    fn was_taken(
+        &self,
+        update: &Update,
+        before: &Tags,
+        stored: &Stored,
+        error: TransportError,
+    ) -> Result<(), PortError> {
+        if self.same_meeting(&update.content, &stored.content) {
+            return Ok(());
+        }
+        if stored.tags.etag == before.etag {
+            return Err(no_answer(error));
+        }
+        Err(PortError::new(
+            ErrorKind::Conflict,
+            Code::EventConflict,
+            format!("{} changed while its update was on the way", place(&stored.url)),
+        ))
+    }
+
+    /// Whether both hold the same online meeting in each component, with the same texts.
+    fn same_meeting(&self, written: &[u8], stored: &[u8]) -> bool {
+        let found = readback::compare(written, stored, |a| self.is_owner(a));
+        found.missing.is_empty() && (found.text.is_empty() || self.links(written) == self.links(stored))
+    }
+
+    /// The key of the online meeting of each component.
+    fn links(&self, content: &[u8]) -> Option<Vec<(InstanceId, Option<String>)>> {
+        let meetings = self.invites.meetings(content, &self.owner, Timestamp::UNIX_EPOCH).ok()?;
+        let mut links: Vec<_> = meetings
+            .into_iter()
+            .flat_map(|meeting| meeting.instances)
+            .map(|instance| {
+                let key = match instance.recognition {
+                    Recognition::One(online) => Some(online.key),
+                    Recognition::None | Recognition::Ambiguous(_) => None,
+                };
+                (instance.id, key)
+            })
+            .collect();
+        links.sort();
+        Some(links)
+    }
+
+    /// Tells what the server made of the write.
+    fn examine(
+        &self,
+        update: &Update,
+        stored: Stored,
+        answer: &Tags,
+        old_links: BTreeSet<(String, String)>,
+    ) -> Result<Updated, PortError> {
+        let url = &stored.url;
+        let edited_since =
+            answer.etag.is_some() && stored.tags.etag.is_some() && answer.etag != stored.tags.etag;
+        let found = readback::compare(&update.content, &stored.content, |a| self.is_owner(a));
+        // Another edit right after ours is its author's business: the server took ours first.
+        if !edited_since && !self.same_meeting(&update.content, &stored.content) {
+            return Err(PortError::permanent(
+                Code::WriteNotVerified,
+                format!(
+                    "{} took the update of {} but holds something else ({}): look at the event; it is not written again",
+                    self.session.base().host_str().unwrap_or("the server"),
+                    place(url),
+                    found.missing.iter().chain(&found.text).cloned().collect::<Vec<_>>().join(", ")
+                ),
+            ));
+        }
+        let mut remarks = Vec::new();
+        if !edited_since && !found.text.is_empty() {
+            remarks.push((
+                Code::WriteNotVerified,
+                format!("the server changed the text of {} in {}", found.text.join(", "), place(url)),
+            ));
+        }
+        self.remark_on_people(&found, url, &mut remarks);
+        let scheduled = self.scheduling == Scheduling::Server;
+        if scheduled && found.told > 0 && !old_links.is_subset(&readback::vendor_links(&update.content)) {
+            remarks.push((
+                Code::StaleAttendeeCopy,
+                format!(
+                    "DAViCal keeps old X- properties in attendees' copies of {}: their Join buttons may still lead to the \
+                     old meeting, while text and location are new",
+                    place(url)
+                ),
+            ));
+        }
+        Ok(Updated {
+            version: stored.tags.version(),
+            attendees_told: if scheduled { found.told } else { 0 },
+            remarks,
+        })
+    }
+
+    fn remark_on_people(&self, found: &Differences, url: &Url, remarks: &mut Vec<(Code, String)>) {
+        if !found.reset.is_empty() {
+            remarks.push((
+                Code::AnswersReset,
+                format!("the server reset the answers of {} in {}", found.reset.join(", "), place(url)),
+            ));
+        } else if let Some((before, after)) = found.sequence {
+            remarks.push((
+                Code::AnswersReset,
+                format!(
+                    "the server raised SEQUENCE from {before} to {after} in {}: attendees' programs may ask for an answer again",
+                    place(url)
+                ),
+            ));
+        }
+        if self.scheduling == Scheduling::Server && !found.undelivered.is_empty() {
+            let who: Vec<_> = found.undelivered.iter().map(|(a, status)| format!("{a} ({status})")).collect();
+            remarks.push((
+                Code::UpdateNotDelivered,
+                format!("the server did not deliver the update of {} to {}", place(url), who.join(", ")),
+            ));
+        }
+    }
+}
+
+fn unverified(tags: Tags, url: &Url, why: &str) -> Updated {
+    Updated {
+        version: tags.version(),
+        attendees_told: 0,
+        remarks: vec![(
+            Code::WriteNotVerified,
+            format!("the server took the update of {}, but it could not be read back: {why}", place(url)),
+        )],
+    }
+}
+
+/// Whether an error is the server's, and not that of one event.
+fn stops_all(error: &PortError) -> bool {
+    match error.kind {
+        ErrorKind::RetryAfter(_) | ErrorKind::Unauthorised => true,
+        ErrorKind::Retry => error.code == Code::CalendarUnreachable || error.code == Code::CalendarThrottled,
+        ErrorKind::Permanent | ErrorKind::Conflict | ErrorKind::Gone => {
+            error.code == Code::CalendarUnreachable
+        }
+    }
+}
+
+#[async_trait]
+impl UserCalendar for CalDavUserCalendar {
+    fn scheduling(&self) -> Scheduling {
+        self.scheduling
+    }
+
+    fn meetings(&self, from: Timestamp) -> Box<dyn MeetingPages + '_> {
+        Box::new(Pages::new(self, from))
+    }
+
+    async fn get(&self, id: &EventId, from: Timestamp) -> Result<Option<Meeting>, PortError> {
+        match object::get(&self.session, &self.url(id)?).await? {
+            Some(stored) => self.meeting(stored, from),
+            None => Ok(None),
+        }
+    }
+
+    fn rewrite(&self, meeting: &Meeting, rewrite: &Rewrite) -> Result<Rewritten, PortError> {
+        self.invites.rewrite(meeting, rewrite)
+    }
+
+    fn undo(
+        &self,
+        original: &[u8],
+        written: &[u8],
+        current: &Meeting,
+        stamp: Timestamp,
+    ) -> Result<Rewritten, PortError> {
+        self.invites.undo(original, written, current, stamp)
+    }
+
+    fn invitation(&self, content: &[u8]) -> Result<Vec<u8>, PortError> {
+        self.invites.invitation(content)
+    }
+
+    async fn update(&self, updates: Vec<Update>) -> Vec<Result<Updated, PortError>> {
+        stream::iter(updates)
+            .map(|update| self.update_one(update))
+            .buffered(self.session.settings().concurrency)
+            .collect()
+            .await
+    }
+}
