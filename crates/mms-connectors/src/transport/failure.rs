@@ -8,82 +8,88 @@ use url::Url;
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// Credentials would travel in the clear.
-    #[error("{} is plain HTTP, which would send the password readable over the network: use https, or set allow_plaintext = true", place(.url))]
+    #[error(
+        "{url} is plain HTTP, which would send the password readable over the network: use https, or set allow_plaintext = true"
+    )]
     Plaintext {
         /// The URL.
-        url: Url,
+        url: String,
     },
     /// Neither http nor https.
-    #[error("{} is not an http or https URL", place(.url))]
+    #[error("{url} is not an http or https URL")]
     NotHttp {
         /// The URL.
-        url: Url,
+        url: String,
     },
     /// The URL is on another server than the one that the credentials are for.
-    #[error("{} leads to another server, {}; credentials are not sent there: if that server is right, configure its URL", place(.from), place(.to))]
+    #[error(
+        "{from} leads to another server, {to}; credentials are not sent there: if that server is right, configure its URL"
+    )]
     ForeignServer {
         /// Where the reference was found.
-        from: Url,
+        from: String,
         /// Where it leads.
-        to: Url,
+        to: String,
     },
     /// Redirected more often than makes sense.
-    #[error("{} redirects in a circle", place(.url))]
+    #[error("{url} redirects in a circle")]
     RedirectLoop {
         /// The URL.
-        url: Url,
+        url: String,
     },
     /// The host name is unknown.
-    #[error("the host name of {} cannot be resolved: check the URL and the DNS", place(.url))]
+    #[error("the host name of {url} cannot be resolved: check the URL and the DNS")]
     UnknownHost {
         /// The URL.
-        url: Url,
+        url: String,
     },
     /// No connection comes up.
-    #[error("no connection to {}: {detail}", place(.url))]
+    #[error("no connection to {url}: {detail}")]
     Unreachable {
         /// The URL.
-        url: Url,
+        url: String,
         /// What the network says.
         detail: String,
     },
     /// The certificate is not trusted, or TLS does not come up.
-    #[error("no trusted TLS connection to {}: {detail}; if the server's certificate comes from a private authority, set ca_file to that authority's PEM file", place(.url))]
+    #[error(
+        "no trusted TLS connection to {url}: {detail}; if the server's certificate comes from a private authority, set ca_file to that authority's PEM file"
+    )]
     Tls {
         /// The URL.
-        url: Url,
+        url: String,
         /// What TLS says.
         detail: String,
     },
     /// No answer in time.
-    #[error("{} did not answer within {} seconds", place(.url), .after.as_secs())]
+    #[error("{url} did not answer within {} seconds", .after.as_secs())]
     Timeout {
         /// The URL.
-        url: Url,
+        url: String,
         /// How long was waited.
         after: Duration,
     },
     /// The connection broke before the answer was complete.
-    #[error("{} broke the connection off before its answer was complete: {detail}", place(.url))]
+    #[error("{url} broke the connection off before its answer was complete: {detail}")]
     Interrupted {
         /// The URL.
-        url: Url,
+        url: String,
         /// What the network says.
         detail: String,
     },
     /// The answer is larger than what is read.
-    #[error("the answer of {} is larger than {limit} bytes", place(.url))]
+    #[error("the answer of {url} is larger than {limit} bytes")]
     BodyTooLarge {
         /// The URL.
-        url: Url,
+        url: String,
         /// The limit.
         limit: usize,
     },
     /// The server asked for a pause that is not over yet.
-    #[error("{} asked to wait; {} seconds are left", place(.url), .wait.as_secs())]
+    #[error("{url} asked to wait; {} seconds are left", .wait.as_secs())]
     Paused {
         /// The URL.
-        url: Url,
+        url: String,
         /// What is left of the pause.
         wait: Duration,
     },
@@ -95,13 +101,14 @@ pub enum TransportError {
 impl TransportError {
     /// Tells what kind of failure reqwest met at `url`.
     pub(super) fn of(error: reqwest::Error, url: &Url, timeout: Duration) -> Self {
-        let url = url.clone();
         let detail = innermost(&error);
+        let tls = url.scheme() == "https" && mentions_tls(&error);
+        let url = place(url);
         if error.is_dns() {
             Self::UnknownHost { url }
         } else if error.is_timeout() {
             Self::Timeout { url, after: timeout }
-        } else if error.is_connect() && url.scheme() == "https" && mentions_tls(&error) {
+        } else if error.is_connect() && tls {
             Self::Tls { url, detail }
         } else if error.is_connect() {
             Self::Unreachable { url, detail }

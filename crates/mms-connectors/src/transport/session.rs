@@ -8,7 +8,7 @@ use reqwest::{Certificate, Client, Method, StatusCode, redirect};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use super::{BodyReader, Credentials, TransportError, TransportSettings, retry_after};
+use super::{BodyReader, Credentials, TransportError, TransportSettings, place, retry_after};
 
 /// How often a request is sent again on a new connection after a broken one.
 const RECONNECTS: u32 = 2;
@@ -202,7 +202,7 @@ impl Session {
     pub fn resolve(&self, at: &Url, reference: &str) -> Result<Url, TransportError> {
         let url = at
             .join(reference)
-            .map_err(|_| TransportError::NotHttp { url: at.clone() })
+            .map_err(|_| TransportError::NotHttp { url: place(at) })
             .map(without_user_info)?;
         self.permit(at, url)
     }
@@ -217,7 +217,7 @@ impl Session {
         if same_host && (same_port || upgraded) {
             Ok(to)
         } else {
-            Err(TransportError::ForeignServer { from: from.clone(), to })
+            Err(TransportError::ForeignServer { from: place(from), to: place(&to) })
         }
     }
 
@@ -312,7 +312,7 @@ impl Session {
         let mut url = self.permit(&self.base, exchange.url.clone())?;
         for _ in 0..=REDIRECTS {
             if let Some(wait) = self.transport.pause() {
-                return Err(TransportError::Paused { url, wait });
+                return Err(TransportError::Paused { url: place(&url), wait });
             }
             let response = self.send_once(exchange, &url, timeout).await?;
             self.transport.note_pause(response.status(), response.headers());
@@ -321,7 +321,7 @@ impl Session {
                 _ => return Ok((response, slot)),
             }
         }
-        Err(TransportError::RedirectLoop { url: exchange.url.clone() })
+        Err(TransportError::RedirectLoop { url: place(&exchange.url) })
     }
 
     async fn send_once(
@@ -367,7 +367,7 @@ async fn read_body(
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|e| TransportError::of(e, &url, timeout))? {
         if body.len() + chunk.len() > limit {
-            return Err(TransportError::BodyTooLarge { url, limit });
+            return Err(TransportError::BodyTooLarge { url: place(&url), limit });
         }
         body.extend_from_slice(&chunk);
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::TransportError;
+use super::{TransportError, place};
 
 /// How to talk to one server.
 #[derive(Debug, Clone)]
@@ -45,8 +45,8 @@ impl TransportSettings {
         match url.scheme() {
             "https" => Ok(()),
             "http" if self.allow_plaintext || is_loopback(url) => Ok(()),
-            "http" => Err(TransportError::Plaintext { url: url.clone() }),
-            _ => Err(TransportError::NotHttp { url: url.clone() }),
+            "http" => Err(TransportError::Plaintext { url: place(url) }),
+            _ => Err(TransportError::NotHttp { url: place(url) }),
         }
     }
 }

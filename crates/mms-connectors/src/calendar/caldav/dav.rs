@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderName};
 use url::Url;
 
 use super::failure::{no_answer, not_the_protocol, refused};
-use super::multistatus::{self, Item, MultistatusError};
+use super::multistatus::{self, Item};
 use crate::transport::{Exchange, Reply, Session};
 
 const XML: &str = "application/xml; charset=utf-8";

@@ -289,11 +289,7 @@ impl Parse {
         let Some(parent) = self.open.last() else { return };
         let href = href.to_owned();
         match (parent.vocabulary, parent.name.as_str()) {
-            (Vocabulary::Dav, "response") => {
-                if self.item.href.is_empty() {
-                    self.item.href = href;
-                }
-            }
+            (Vocabulary::Dav, "response") if self.item.href.is_empty() => self.item.href = href,
             (Vocabulary::Dav, "current-user-principal") => {
                 self.found.current_user_principal = non_empty(href);
             }
