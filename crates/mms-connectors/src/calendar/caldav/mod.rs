@@ -6,6 +6,7 @@
 //! (SOGo), old links in attendees' copies (DAViCal), a claim to schedule without doing it (Xandikos).
 
 mod dav;
+mod diagnosis;
 mod discovery;
 mod failure;
 mod invites;
@@ -26,6 +27,7 @@ use async_trait::async_trait;
 use mms_model::port::{Calendar, UserCalendar};
 use mms_model::{PortError, User};
 
+pub use diagnosis::diagnose;
 pub use invites::Invites;
 pub use settings::{Auth, CalDavSettings, SchedulingChoice};
 

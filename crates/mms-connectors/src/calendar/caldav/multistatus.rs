@@ -377,3 +377,130 @@ pub fn precondition(body: &[u8]) -> Option<String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn items(xml: &str) -> Result<Vec<Item>, MultistatusError> {
+        let mut items = Vec::new();
+        read(xml.as_bytes(), 1 << 20, |item| items.push(item)).map(|()| items)
+    }
+
+    fn wrap(inner: &str) -> String {
+        format!(
+            r#"<?xml version="1.0"?><d:multistatus xmlns:d="DAV:" xmlns:cal="urn:ietf:params:xml:ns:caldav">{inner}</d:multistatus>"#
+        )
+    }
+
+    #[test]
+    fn prefixes_do_not_matter() {
+        let cyrus = r#"<D:multistatus xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:response><D:href>/a</D:href><D:propstat><D:prop><D:getetag>"1"</D:getetag><C:schedule-tag>"2"</C:schedule-tag></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response></D:multistatus>"#;
+        let radicale = r#"<multistatus xmlns="DAV:" xmlns:X="urn:ietf:params:xml:ns:caldav"><response><href>/a</href><propstat><prop><getetag>"1"</getetag><X:schedule-tag>"2"</X:schedule-tag></prop><status>HTTP/1.1 200 OK</status></propstat></response></multistatus>"#;
+        // Xandikos writes the status before the properties.
+        let xandikos = r#"<ns0:multistatus xmlns:ns0="DAV:" xmlns:ns1="urn:ietf:params:xml:ns:caldav"><ns0:response><ns0:href>/a</ns0:href><ns0:propstat><ns0:status>HTTP/1.1 200 OK</ns0:status><ns0:prop><ns0:getetag>"1"</ns0:getetag><ns1:schedule-tag>"2"</ns1:schedule-tag></ns0:prop></ns0:propstat></ns0:response></ns0:multistatus>"#;
+        let read = items(cyrus).unwrap();
+        assert_eq!(read[0].href, "/a");
+        assert_eq!(read[0].properties.etag.as_deref(), Some("\"1\""));
+        assert_eq!(read[0].properties.schedule_tag.as_deref(), Some("\"2\""));
+        assert_eq!(items(radicale).unwrap(), read);
+        assert_eq!(items(xandikos).unwrap(), read);
+        let foreign = r#"<multistatus xmlns="DAV:"><response><href>/a</href><propstat><prop><getetag xmlns="other">"1"</getetag></prop></propstat></response></multistatus>"#;
+        assert_eq!(items(foreign).unwrap()[0].properties.etag, None, "the namespace does");
+    }
+
+    #[test]
+    fn what_the_server_does_not_know_is_not_taken() {
+        let xml = wrap(
+            r#"<d:response><d:href>/c/</d:href><d:propstat><d:prop><d:resourcetype><d:collection/><cal:calendar/></d:resourcetype><cal:supported-calendar-component-set><cal:comp name="VTODO"/></cal:supported-calendar-component-set></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat><d:propstat><d:prop><d:current-user-privilege-set/><d:owner/></d:prop><d:status>HTTP/1.1 404 Not Found</d:status></d:propstat></d:response>"#,
+        );
+        let properties = items(&xml).unwrap().remove(0).properties;
+        assert!(properties.resource_type.calendar && properties.resource_type.collection);
+        assert_eq!(properties.components.as_deref(), Some(&["VTODO".to_owned()][..]));
+        assert_eq!(properties.privileges, None, "404 is not the same as no privilege");
+    }
+
+    #[test]
+    fn calendar_data_keeps_every_character() {
+        let xml = wrap(
+            "<d:response><d:href>/a</d:href><d:propstat><d:prop><cal:calendar-data>A&#13;\nB &amp;&lt;<![CDATA[<x>]]>\u{e9}\r\n</cal:calendar-data></d:prop></d:propstat></d:response>",
+        );
+        let data = items(&xml).unwrap().remove(0).properties.calendar_data.unwrap();
+        assert_eq!(data, "A\r\nB &<<x>\u{e9}\r\n");
+    }
+
+    #[test]
+    fn a_member_may_be_refused_on_its_own() {
+        let xml = wrap(
+            "<d:response><d:href>/a</d:href><d:status>HTTP/1.1 404 Not Found</d:status><d:error><cal:valid-x/></d:error></d:response>",
+        );
+        let item = items(&xml).unwrap().remove(0);
+        assert_eq!((item.status, item.error.as_deref()), (Some(404), Some("valid-x")));
+    }
+
+    #[test]
+    fn what_can_explode_is_refused() {
+        let doctype = format!("<!DOCTYPE m [<!ENTITY a \"aaaa\">]>{}", wrap("&a;"));
+        assert!(matches!(items(&doctype), Err(MultistatusError::Refused(_))));
+        assert!(matches!(items(&wrap("&unknown;")), Err(MultistatusError::Refused(_))));
+        assert!(matches!(items(&wrap(&"<d:x>".repeat(100_000))), Err(MultistatusError::TooLarge(_))));
+        let long = wrap(&format!("<d:x>{}</d:x>", "y".repeat(2 << 20)));
+        assert!(matches!(items(&long), Err(MultistatusError::TooLarge(_))));
+    }
+
+    #[test]
+    fn what_is_torn_or_something_else_is_an_error() {
+        let whole = wrap("<d:response><d:href>/a</d:href></d:response>");
+        for end in 1..whole.len() {
+            assert!(items(&whole[..end]).is_err(), "cut at {end}");
+        }
+        assert!(
+            matches!(items("<html><body/></html>"), Err(MultistatusError::OtherRoot(name)) if name == "html")
+        );
+        assert!(items("").is_err());
+        assert!(items("no XML at all").is_err());
+        assert!(read(&b"<d:multistatus xmlns:d=\"DAV:\">\xff\xfe</d:multistatus>"[..], 99, |_| {}).is_err());
+    }
+
+    #[test]
+    fn preconditions_are_named() {
+        let body = br#"<?xml version="1.0"?><error xmlns="DAV:"><x:valid-calendar-data xmlns:x="urn:ietf:params:xml:ns:caldav"/></error>"#;
+        assert_eq!(precondition(body).as_deref(), Some("valid-calendar-data"));
+        for other in [&b"<html><valid/></html>"[..], b"", b"oops", b"<error xmlns='DAV:'/>"] {
+            assert_eq!(precondition(other), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            let _ = read(bytes.as_slice(), 100, |_| {});
+            precondition(&bytes);
+        }
+
+        #[test]
+        fn hostile_elements_never_panic(parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "<d:response>", "</d:response>", "<d:href>", "</d:href>", "/a", "<d:propstat>", "</d:propstat>",
+                "<d:prop>", "</d:prop>", "<d:status>", "</d:status>", "HTTP/1.1 200 OK", "<cal:calendar-data>",
+                "</cal:calendar-data>", "<![CDATA[", "]]>", "<!--", "-->", "&amp;", "&#0;", "&#x110000;", "<d:privilege>",
+                "<d:error>", "</d:error>", "<cal:comp name=", "<cal:comp name='VEVENT'/>", "'", "<?", "?>", "</d:multistatus>",
+            ]), 0..40))
+        {
+            let _ = items(&wrap(&parts.concat()));
+        }
+
+        #[test]
+        fn what_is_written_is_read(href in "[a-z/%&<>\"' é]{1,40}", data in "[ -~éß\\n]{0,200}") {
+            let xml = wrap(&format!(
+                "<d:response><d:href>{}</d:href><d:propstat><d:prop><cal:calendar-data>{}</cal:calendar-data></d:prop></d:propstat></d:response>",
+                quick_xml::escape::escape(&href), quick_xml::escape::escape(&data)
+            ));
+            let item = items(&xml).unwrap().remove(0);
+            prop_assert_eq!(item.href, href.trim());
+            prop_assert_eq!(item.properties.calendar_data.unwrap_or_default(), data);
+        }
+    }
+}
