@@ -62,8 +62,14 @@ class Person:
 
     def events(self, url=None):
         """The objects of the calendar (or of the collection `url`), as the caldav library reads them."""
-        client = caldav.DAVClient(url=url or self.calendar, username=self.name, password=self.password)
-        return client.calendar(url=url or self.calendar).objects()
+        for attempt in range(3):
+            client = caldav.DAVClient(url=url or self.calendar, username=self.name, password=self.password)
+            try:
+                return client.calendar(url=url or self.calendar).objects()
+            except OSError:
+                # SOGo now and then closes a connection that it had said it would keep.
+                if attempt == 2:
+                    raise
 
     def resources(self, url=None):
         """The hrefs of the resources in the calendar, or in the collection `url`."""

@@ -1,0 +1,109 @@
+"""The measurements of benches/run."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+
+from support.invites import meeting  # noqa: E402
+from support.mms import PROGRAM, Mms  # noqa: E402
+from support.servers import CalendarServer  # noqa: E402
+
+
+class Measured:
+    """Wall clock, CPU (of the program and its children) and peak memory of a run."""
+
+    def __init__(self, command, **options):
+        started = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, **options)
+        self.output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.wall = time.monotonic() - started
+        self.cpu = usage.ru_utime + usage.ru_stime
+        self.rss = usage.ru_maxrss / 1024
+        if process.returncode:
+            sys.exit(f"{command} exited with {process.returncode}:\n{self.output[-4000:]}")
+
+    def __str__(self):
+        return f"{self.wall:8.2f} s wall {self.cpu:8.2f} s CPU {self.rss:6.0f} MiB"
+
+
+def mms_command(mms):
+    return [PROGRAM, "--config", mms.folder / "mms.toml", "migrate", "alice@example.test", "--to", "Jitsi"]
+
+
+def seeded(server, count):
+    """Puts meetings straight into Radicale's storage, which is much faster than over the network."""
+    folder = pathlib.Path(server.ready["storage"]) / "collection-root/alice/calendar"
+    for number in range(count):
+        invite = meeting(number, "alice", ["bob", "carol"], html=number % 2 == 0)
+        (folder / invite.file).write_bytes(invite.content)
+
+
+def measure_caldav(count):
+    """mms and the Python peer, each on a fresh Radicale with the same meetings, nobody told."""
+    results = {}
+    for name in ("mms", "python"):
+        with tempfile.TemporaryDirectory() as folder, CalendarServer("radicale", ("alice",)) as server:
+            seeded(server, count)
+            alice = server["alice"]
+            if name == "mms":
+                mms = Mms(folder)
+                mms.caldav_calendar(server, ["alice"])
+                mms.engine(notify="none")
+                mms.write()
+                command = mms_command(mms)
+            else:
+                command = [sys.executable, ROOT / "benches/peers/caldav_migrate.py", "--url", server.url,
+                           "--user", "alice", "--password", alice.password, "--address", alice.address,
+                           "--journal", pathlib.Path(folder) / "journal.db"]
+            for run in ("first", "second"):
+                results[name, run] = Measured(command)
+                print(f"{count} meetings on Radicale, {run} run, {name:6}: {results[name, run]}", flush=True)
+            moved = sum("teams.microsoft.com" not in alice.get(f"meeting-{n:06}.ics").decode().replace("\r\n ", "")
+                        for n in range(count))
+            if moved != count:
+                sys.exit(f"{name} moved {moved} of {count} meetings")
+    for run in ("first", "second"):
+        mms, python = results["mms", run], results["python", run]
+        print(f"{run} run: mms uses {python.cpu / mms.cpu:.1f}x less CPU, is {python.wall / mms.wall:.1f}x faster")
+
+
+def measure_folder(count):
+    """Two runs over a folder, nobody told; the second finds nothing to do."""
+    with tempfile.TemporaryDirectory() as folder:
+        mms = Mms(folder)
+        calendar = mms.ics_calendar(["alice"])["alice"]
+        for number in range(count):
+            invite = meeting(number, "alice", ["bob", "carol"])
+            (calendar / invite.file).write_bytes(invite.content)
+        mms.engine(notify="none")
+        mms.write()
+        subprocess.run(["sync"], check=True)
+        first = Measured(mms_command(mms))
+        print(f"{count} events in a folder, first run:  {first}", flush=True)
+        second = Measured(mms_command(mms))
+        print(f"{count} events in a folder, second run: {second}")
+        print(f"the second run is {first.wall / second.wall:.1f}x faster")
+
+
+def main():
+    which, *rest = sys.argv[1:] or ["all"]
+    count = int(rest[0]) if rest else None
+    if which in ("all", "caldav"):
+        measure_caldav(count or 1_000)
+    if which in ("all", "folder"):
+        measure_folder(count or 200_000)
+    if which not in ("all", "caldav", "folder"):
+        sys.exit("benches/run [caldav|folder [COUNT]]")
+
+
+if __name__ == "__main__":
+    main()
