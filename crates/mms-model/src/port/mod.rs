@@ -13,5 +13,5 @@ pub use platform::{MeetingPlatform, ProvisionRequest};
 pub use sender::{Invitation, InvitationSender, Outbound};
 pub use store::{
     Enqueue, Enqueued, Finish, JournalEntry, JournalState, Lease, Mailing, MailingState, RequestFilter,
-    RequestStore, StoreError,
+    RequestStore, StoreError, UndoEntry,
 };

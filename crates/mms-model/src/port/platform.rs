@@ -38,6 +38,15 @@ pub trait MeetingPlatform: Send + Sync {
     /// `PlatformError` with a kind.
     async fn provision(&self, request: &ProvisionRequest) -> Result<JoinInformation, PortError>;
 
+    /// What [`MeetingPlatform::provision`] would answer, without making anything: for previews. The default suits
+    /// platforms whose provisioning only computes; others override it.
+    ///
+    /// # Errors
+    /// As for provisioning.
+    async fn preview(&self, request: &ProvisionRequest) -> Result<JoinInformation, PortError> {
+        self.provision(request).await
+    }
+
     /// The current coordinates of a meeting that is held here already.
     ///
     /// # Errors

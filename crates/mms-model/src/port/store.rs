@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    Address, Counts, EventId, MeetingRecord, MigrationRequest, MigrationType, RequestId, State, Summary,
-    Transition, User, Version,
+    Address, Attempt, Counts, EventId, InstanceId, MeetingRecord, MigrationRequest, MigrationType, RequestId,
+    State, Summary, Transition, User, Version,
 };
 
 /// A failure of the store itself.
@@ -51,6 +51,17 @@ pub enum Enqueued {
     New(MigrationRequest),
     /// It joined the user's waiting request.
     Joined(MigrationRequest),
+    /// A trigger with this id came before: this is what became of it, and nothing changed.
+    Known(MigrationRequest),
+}
+
+impl Enqueued {
+    /// The request that the trigger led to.
+    pub fn request(&self) -> &MigrationRequest {
+        match self {
+            Self::New(request) | Self::Joined(request) | Self::Known(request) => request,
+        }
+    }
 }
 
 /// A claim on a request, with the token that fences late writes of a worker that lost it.
@@ -114,7 +125,11 @@ pub enum JournalState {
     Closed,
     /// Given up: the event does not hold the change.
     Abandoned,
-    /// Taken back by a rollback.
+    /// Noted before a rollback's write; the event may or may not be restored.
+    Undoing,
+    /// The event is restored; attendees may still have to be told.
+    Undone,
+    /// Taken back by a rollback, and everybody told.
     RolledBack,
 }
 
@@ -135,10 +150,28 @@ pub struct JournalEntry {
     pub original: Vec<u8>,
     /// The content as it was to be written.
     pub written: Vec<u8>,
+    /// The content that a rollback was about to write; empty where none was.
+    pub undone: Vec<u8>,
+    /// The join URL that each rewritten component has after the write: tells after a crash whether the
+    /// write happened.
+    pub targets: Vec<(InstanceId, String)>,
     /// The outcome to be recorded when it is done.
     pub record: MeetingRecord,
     /// When it was noted.
     pub at: Timestamp,
+}
+
+/// The restoring of one meeting, noted ahead of the write.
+#[derive(Debug, Clone)]
+pub struct UndoEntry {
+    /// The event.
+    pub event: EventId,
+    /// The version the write is conditional on.
+    pub version: Version,
+    /// The content to be written.
+    pub undone: Vec<u8>,
+    /// Attendees to be told by mail.
+    pub tell: Vec<Address>,
 }
 
 /// How far one mail got.
@@ -192,6 +225,22 @@ pub trait RequestStore: Send + Sync {
         lease: Duration,
     ) -> Result<Option<(MigrationRequest, Lease)>, StoreError>;
 
+    /// Claims a request that has ended, for a rollback: its state stays, no other request of the user
+    /// is claimed meanwhile. `None` where it has not ended or another of the user's is in progress.
+    async fn claim_rollback(
+        &self,
+        id: RequestId,
+        worker: &str,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<(MigrationRequest, Lease)>, StoreError>;
+
+    /// Ends the claim of a rollback, with a transition that says what came of it.
+    async fn end_rollback(&self, lease: &Lease, message: &str, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Requests with a rollback that nobody is at and that did not come to its end.
+    async fn interrupted_rollbacks(&self, now: Timestamp) -> Result<Vec<RequestId>, StoreError>;
+
     /// Extends the lease.
     async fn heartbeat(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError>;
 
@@ -223,6 +272,9 @@ pub trait RequestStore: Send + Sync {
     /// Every state change of a request, in order.
     async fn transitions(&self, id: RequestId) -> Result<Vec<Transition>, StoreError>;
 
+    /// Every attempt at a request, in order.
+    async fn attempts(&self, id: RequestId) -> Result<Vec<Attempt>, StoreError>;
+
     /// Records the outcome of meetings, each replacing the one before of the same request and event.
     async fn record(&self, lease: &Lease, records: &[MeetingRecord]) -> Result<(), StoreError>;
 
@@ -237,12 +289,17 @@ pub trait RequestStore: Send + Sync {
     /// The outcomes of some events of a request.
     async fn records_of(&self, id: RequestId, events: &[EventId]) -> Result<Vec<MeetingRecord>, StoreError>;
 
-    /// Notes changes ahead of the write, with the mails that will be due.
+    /// Notes changes ahead of the write, with the mails that will be due. An entry of the same event that is
+    /// [`JournalState::Planned`] or [`JournalState::Abandoned`] is replaced; any other is an error.
     async fn journal(
         &self,
         lease: &Lease,
         entries: &[(JournalEntry, Vec<Address>)],
     ) -> Result<(), StoreError>;
+
+    /// Notes the restoring of meetings ahead of the write: their entries become [`JournalState::Undoing`],
+    /// and the mails due are those that `tell` names.
+    async fn undo(&self, lease: &Lease, entries: &[UndoEntry]) -> Result<(), StoreError>;
 
     /// Moves journal entries to another state and, in the same transaction, records outcomes.
     async fn advance(
@@ -261,7 +318,7 @@ pub trait RequestStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<JournalEntry>, StoreError>;
 
-    /// The mails of a journal entry.
+    /// The mails of a journal entry: of the rollback where one began, of the migration else.
     async fn mailings(&self, id: RequestId, event: &EventId) -> Result<Vec<Mailing>, StoreError>;
 
     /// Notes how far one mail got.
