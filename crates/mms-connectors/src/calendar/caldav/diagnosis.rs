@@ -15,7 +15,7 @@ use super::location::{Location, locate};
 use super::settings::{CalDavSettings, SchedulingChoice};
 use super::{ask_server, object, scheduling};
 use crate::diagnosis::DiagnosticStep;
-use crate::transport::{Session, Transport, TransportError, place};
+use crate::transport::{Exchange, Session, Transport, place};
 
 const CONFIGURATION: &str = "configuration";
 const CONNECTION: &str = "connection";
@@ -130,12 +130,14 @@ impl Diagnosis<'_> {
 
     /// One request tells both: without TLS there is no answer, without the right password a 401.
     async fn tls_and_sign_in(&mut self, session: &Session, url: &Url) -> Result<(), Stopped> {
-        let request = crate::transport::Exchange::read(reqwest::Method::OPTIONS, url.clone());
-        if let Err(error @ TransportError::Tls { .. }) = session.exchange(&request).await {
+        let request = Exchange::read(reqwest::Method::OPTIONS, url.clone());
+        if let Err(error) = session.exchange(&request).await
+            && url.scheme() == "https"
+        {
             let step = DiagnosticStep::failed(
                 TLS,
                 error.to_string(),
-                "set ca_file to the PEM file of the authority that issued the server's certificate",
+                "check that the port speaks TLS; set ca_file to the PEM file of the authority that issued the server's certificate",
             );
             self.steps.push(step);
             return Err(Stopped);
