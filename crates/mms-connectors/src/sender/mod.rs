@@ -1,1 +1,3 @@
 //! Senders of invitations, for calendars that do not send updates themselves.
+
+pub mod smtp;
