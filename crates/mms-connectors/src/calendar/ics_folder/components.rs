@@ -113,7 +113,9 @@ impl Scan {
                 return Err(format!("begins with {}, not with VCALENDAR", String::from_utf8_lossy(&name)));
             }
             0 => {
-                self.layout.calendars.push(CalendarObject { begin: line.clone(), ..CalendarObject::default() });
+                self.layout
+                    .calendars
+                    .push(CalendarObject { begin: line.clone(), ..CalendarObject::default() });
                 self.property_of_calendar(line);
             }
             1 => {
@@ -121,7 +123,9 @@ impl Scan {
                 self.event = OpenEvent::default();
                 self.zone = None;
             }
-            depth if depth >= MAX_DEPTH => return Err("nests components too deep to be a calendar".to_owned()),
+            depth if depth >= MAX_DEPTH => {
+                return Err("nests components too deep to be a calendar".to_owned());
+            }
             _ => {}
         }
         self.open.push(name);
@@ -150,8 +154,10 @@ impl Scan {
                 });
             }
             (1, b"VTIMEZONE") => {
-                let zone =
-                    TimeZone { range: self.component_start..line.end, tzid: self.zone.take().unwrap_or_default() };
+                let zone = TimeZone {
+                    range: self.component_start..line.end,
+                    tzid: self.zone.take().unwrap_or_default(),
+                };
                 if let Some(calendar) = self.layout.calendars.last_mut() {
                     calendar.zones.push(zone);
                 }
@@ -178,7 +184,8 @@ impl Scan {
         match self.open.last().map(Vec::as_slice) {
             Some(b"VEVENT") if is(b"UID") => {
                 // The first one counts, as it does for other readers.
-                let uid = value(line).map(|value| String::from_utf8_lossy(&unfolded(value)).trim().to_owned());
+                let uid =
+                    value(line).map(|value| String::from_utf8_lossy(&unfolded(value)).trim().to_owned());
                 if self.event.uid.is_none() {
                     self.event.uid = uid.filter(|uid| !uid.is_empty());
                 }

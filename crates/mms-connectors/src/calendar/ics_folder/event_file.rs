@@ -91,7 +91,10 @@ pub(super) fn bytes_if_there(path: &Path, limit: u64) -> Result<Option<(Vec<u8>,
         let too_large = |size: u64| {
             PortError::permanent(
                 Code::FileAccess,
-                format!("{} is {size} bytes long; files over max_file_mib ({limit} bytes) are not read", shown(path)),
+                format!(
+                    "{} is {size} bytes long; files over max_file_mib ({limit} bytes) are not read",
+                    shown(path)
+                ),
             )
         };
         if named.len() > limit {

@@ -27,7 +27,10 @@ fn escaped(relative: &str) -> String {
 /// `UnreadableEvent` where it is no id of ours, or would lead out of the folder.
 pub(super) fn parts(id: &EventId) -> Result<(String, String), PortError> {
     let refused = || {
-        PortError::permanent(Code::UnreadableEvent, format!("\"{}\" names no event in a folder", id.0.escape_debug()))
+        PortError::permanent(
+            Code::UnreadableEvent,
+            format!("\"{}\" names no event in a folder", id.0.escape_debug()),
+        )
     };
     let (path, uid) = id.0.split_once('#').ok_or_else(refused)?;
     let relative = path.replace("%23", "#").replace("%25", "%");
@@ -43,7 +46,9 @@ mod tests {
 
     #[test]
     fn ids_that_lead_out_of_the_folder_are_refused() {
-        for id in ["../a.ics#u", "/etc/a.ics#u", "a/../../b.ics#u", "#u", "a.ics", "a\0.ics#u", "./../a.ics#u"] {
+        for id in
+            ["../a.ics#u", "/etc/a.ics#u", "a/../../b.ics#u", "#u", "a.ics", "a\0.ics#u", "./../a.ics#u"]
+        {
             assert!(parts(&EventId(id.into())).is_err(), "{id}");
         }
     }

@@ -40,8 +40,14 @@ struct Cursor {
 
 impl Pages {
     pub(super) fn of(opened: Arc<Opened>, from: Timestamp) -> Self {
-        let cursor =
-            Cursor { opened, from, certainly_past: two_days_before(from), list: None, next_file: 0, current: None };
+        let cursor = Cursor {
+            opened,
+            from,
+            certainly_past: two_days_before(from),
+            list: None,
+            next_file: 0,
+            current: None,
+        };
         Self { cursor: Some(Box::new(cursor)) }
     }
 }
@@ -51,7 +57,7 @@ impl Pages {
 fn two_days_before(from: Timestamp) -> u32 {
     let earlier = from.checked_sub(SignedDuration::from_hours(48)).unwrap_or(Timestamp::MIN);
     let date = earlier.to_zoned(TimeZone::UTC).date();
-    let year = u32::try_from(date.year()).unwrap_or_default();
+    let Ok(year) = u32::try_from(date.year()) else { return 0 };
     year * 10_000 + u32::from(date.month().unsigned_abs()) * 100 + u32::from(date.day().unsigned_abs())
 }
 
@@ -98,7 +104,9 @@ impl Cursor {
 
     /// Opens the next file that can be read; an error for each that cannot. False at the end.
     fn open_next(&mut self, page: &mut Vec<Found>) -> bool {
-        let Some(relative) = self.list.as_ref().and_then(|list| list.get(self.next_file)) else { return false };
+        let Some(relative) = self.list.as_ref().and_then(|list| list.get(self.next_file)) else {
+            return false;
+        };
         let relative = relative.to_owned();
         self.next_file += 1;
         match event_file::read_if_there(&self.opened, &relative) {
@@ -130,7 +138,9 @@ impl Cursor {
             }
             let content = file.content(event);
             match self.opened.meeting(relative, &event.uid, content, self.from) {
-                Ok(Some(meeting)) if meeting.instances.iter().any(|i| i.upcoming) => return Some(Ok(meeting)),
+                Ok(Some(meeting)) if meeting.instances.iter().any(|i| i.upcoming) => {
+                    return Some(Ok(meeting));
+                }
                 Ok(_) => {}
                 Err(error) => return Some(Err(error)),
             }

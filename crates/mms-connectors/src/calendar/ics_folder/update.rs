@@ -27,7 +27,9 @@ pub(super) fn apply(opened: &Opened, updates: Vec<Update>) -> Vec<Outcome> {
     let mut by_file: BTreeMap<String, Vec<Change>> = BTreeMap::new();
     for (position, update) in updates.into_iter().enumerate() {
         match event_id::parts(&update.id) {
-            Ok((relative, uid)) => by_file.entry(relative).or_default().push(Change { position, uid, update }),
+            Ok((relative, uid)) => {
+                by_file.entry(relative).or_default().push(Change { position, uid, update })
+            }
             Err(error) => set(&mut outcomes, position, Err(error)),
         }
     }
