@@ -1,0 +1,579 @@
+//! Meeting blocks in the lines of a body: where one begins and ends, and whether a link is part of
+//! one or only mentioned in prose.
+
+use std::ops::Range;
+
+use mms_model::Platform;
+
+use super::field::{self, Fields};
+use super::jitsi;
+use super::label::{Label, Vocabulary};
+use super::language::Votes;
+use super::line::{LINK, Line, LineLink, Rule};
+use super::url::{Join, Link};
+use super::webex;
+
+/// A block that was found.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub platform: Platform,
+    /// Lines, the last included.
+    pub first: usize,
+    pub last: usize,
+    /// The line of the join link (or what stands for it); a range that shrinks keeps it.
+    pub seed: usize,
+    /// The join link; none where the block only names a conference id.
+    pub url: Option<String>,
+    /// Keys of every link in the block that joins the same meeting.
+    pub keys: Vec<String>,
+    pub link_id: Option<String>,
+    pub link_passcode: Option<String>,
+    pub fields: Fields,
+    pub votes: Votes,
+    /// A link alone on its line among other text: a block only if something else names its meeting.
+    pub bare: bool,
+}
+
+/// Most lines that a block grows by in each direction without a frame.
+const MAX_GROWTH: usize = 150;
+/// Most empty lines inside a block.
+const MAX_GAP: usize = 3;
+
+/// Finds the blocks in `lines`, whose links are classified.
+pub(super) fn find(lines: &mut [Line], vocabulary: &Vocabulary) -> Vec<Found> {
+    promote(lines);
+    let frames = frames(lines);
+    let mut found: Vec<Found> = Vec::new();
+    let mut done = 0;
+    for index in 0..lines.len() {
+        if index < done {
+            continue;
+        }
+        let frame = frames.iter().find(|f| f.lines.contains(&index));
+        let Some(seed) = seed(lines, index, frame) else { continue };
+        let lowest = done;
+        let span = match frame {
+            Some(frame) if frame.suits(&seed.platform) => Some((frame.lines.start, frame.lines.end - 1)),
+            _ => None,
+        };
+        let framed = span.is_some();
+        let (first, last) = span.unwrap_or_else(|| grow(lines, index, &seed, lowest));
+        let block = lines.get(first..=last).unwrap_or_default();
+        let proof = framed || seed.proven || is_proven(block, &lines[index], &seed);
+        let bare = !proof && lines[index].residue() == 0;
+        if !proof && !bare {
+            continue;
+        }
+        let (first, last) = if bare { (index, index) } else { (first, last) };
+        found.push(describe(lines, first..last + 1, index, seed, bare, vocabulary));
+        done = last + 1;
+    }
+    accept_lone_links(lines, &mut found);
+    found
+}
+
+/// What a block grows from.
+struct Seed {
+    platform: Platform,
+    url: Option<String>,
+    join: Option<Join>,
+    /// Needs no more evidence.
+    proven: bool,
+}
+
+fn join_of(link: &LineLink) -> Option<&Join> {
+    match &link.link {
+        Some(Link::Join(join)) => Some(join),
+        _ => None,
+    }
+}
+
+fn seed(lines: &[Line], index: usize, frame: Option<&Frame>) -> Option<Seed> {
+    let line = lines.get(index)?;
+    if line.blank {
+        return None;
+    }
+    // Inside a frame the block's own platform leads; a footer may link to others.
+    let own = |link: &&LineLink| {
+        join_of(link).is_some_and(|j| frame.is_none_or(|f| !f.is_strict() || f.suits(&j.platform)))
+    };
+    if let Some(link) = line.links.iter().find(own) {
+        let join = join_of(link)?;
+        if line.residue() > 30 && !frame.is_some_and(|f| f.suits(&join.platform)) && !link.marked {
+            return None;
+        }
+        return Some(Seed {
+            platform: join.platform.clone(),
+            url: Some(link.url.clone()),
+            join: Some(join.clone()),
+            proven: link.marked,
+        });
+    }
+    without_link(lines, index, frame)
+}
+
+/// Blocks whose link was lost or never was there.
+fn without_link(lines: &[Line], index: usize, frame: Option<&Frame>) -> Option<Seed> {
+    let line = lines.get(index)?;
+    let proven = |platform| Some(Seed { platform, url: None, join: None, proven: true });
+    if webex::is_room_address(&line.text) && line.leading().is_some() {
+        return proven(Platform::WEBEX);
+    }
+    let names = (line.has(Label::Join) || line.has(Label::Title)) && line.residue() <= 12;
+    let behind = |lines: &[Line], test: fn(&Line) -> bool| lines.iter().skip(index + 1).take(14).any(test);
+    if names && line.text.contains("Teams") {
+        let inside = frame.map_or(lines, |f| lines.get(..f.lines.end).unwrap_or(lines));
+        let linked = inside.iter().skip(index).take(20).any(|l| l.links.iter().any(|k| join_of(k).is_some()));
+        let numbered = behind(inside, |l| l.has(Label::ConferenceId) || l.has(Label::MeetingId));
+        let suits = frame.is_some_and(|f| f.suits(&Platform::TEAMS));
+        return if !linked && (numbered || suits) { proven(Platform::TEAMS) } else { None };
+    }
+    if names && (line.text.contains("Skype") || line.text.contains("Lync")) {
+        let frame = frame.filter(|f| f.suits(&Platform::SFB))?;
+        let inside = lines.get(frame.lines.clone())?;
+        let linked = inside.iter().any(|l| l.links.iter().any(|k| join_of(k).is_some()));
+        return if linked { None } else { proven(Platform::SFB) };
+    }
+    None
+}
+
+/// A pair of rules and the lines between them.
+struct Frame {
+    rule: Rule,
+    /// Rules included.
+    lines: Range<usize>,
+}
+
+impl Frame {
+    fn suits(&self, platform: &Platform) -> bool {
+        match self.rule {
+            Rule::Mms => true,
+            Rule::Underscores => *platform == Platform::TEAMS,
+            Rule::Dots => *platform == Platform::SFB,
+            Rule::Meet => *platform == Platform::GOOGLE_MEET,
+            Rule::Zoom => *platform == Platform::ZOOM,
+            Rule::Inner => false,
+        }
+    }
+
+    /// Whether links of other platforms inside are no meetings.
+    fn is_strict(&self) -> bool {
+        !matches!(self.rule, Rule::Inner | Rule::Zoom)
+    }
+}
+
+fn frames(lines: &[Line]) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    for kind in [Rule::Mms, Rule::Meet, Rule::Underscores, Rule::Dots, Rule::Zoom] {
+        let places = places(lines, kind);
+        let mut at = 0;
+        while let (Some(open), Some(close)) = (places.get(at), places.get(at + 1)) {
+            let inside = lines.get(open.end..close.start).unwrap_or_default();
+            // A rule right before a heading opens a block, so the one before it never closed its own.
+            let opens = kind == Rule::Underscores && begins_block(lines.get(close.end..).unwrap_or_default());
+            let ours = belongs(inside, kind);
+            if ours && !(opens && (places.len() - at) % 2 == 1) {
+                frames.push(Frame { rule: kind, lines: open.start..close.end });
+                at += 2;
+            } else {
+                at += 1;
+            }
+        }
+    }
+    frames
+}
+
+/// The rules of one kind; one that was wrapped over several lines is one.
+fn places(lines: &[Line], kind: Rule) -> Vec<Range<usize>> {
+    let mut out: Vec<Range<usize>> = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        if line.rule != Some(kind) {
+            continue;
+        }
+        match out.last_mut() {
+            Some(last) if last.end == index && kind == Rule::Dots => last.end = index + 1,
+            _ => out.push(index..index + 1),
+        }
+    }
+    out
+}
+
+fn begins_block(lines: &[Line]) -> bool {
+    lines
+        .iter()
+        .filter(|l| !l.blank)
+        .take(2)
+        .any(|l| (l.has(Label::Title) || l.has(Label::Join)) && l.residue() <= 12)
+}
+
+/// Whether the lines between two rules are a block of the service that draws such rules.
+fn belongs(lines: &[Line], kind: Rule) -> bool {
+    let platform = match kind {
+        Rule::Mms => return lines.iter().any(|l| l.links.iter().any(|k| join_of(k).is_some())),
+        Rule::Meet => return true,
+        Rule::Underscores => Platform::TEAMS,
+        Rule::Dots => Platform::SFB,
+        Rule::Zoom => Platform::ZOOM,
+        Rule::Inner => return false,
+    };
+    let named = |line: &Line| match kind {
+        Rule::Underscores => line.text.contains("Teams"),
+        Rule::Dots => {
+            line.text.contains("Skype") || line.text.contains("Lync") || line.has(Label::ConferenceId)
+        }
+        _ => line.text.contains("Zoom"),
+    };
+    lines.iter().any(|line| {
+        line.marker.is_some() && kind == Rule::Dots
+            || line.links.iter().any(|link| match &link.link {
+                Some(Link::Join(join)) => join.platform == platform && line.residue() <= 60,
+                _ => false,
+            })
+            || (line.has(Label::Join) || line.has(Label::Title)) && named(line) && line.residue() <= 12
+    })
+}
+
+/// Turns links that only look like a meeting into join links where the text around says so.
+fn promote(lines: &mut [Line]) {
+    let says = |word: &str| lines.iter().any(|l| l.text.len() <= 400 && contains_word(&l.text, word));
+    let skype = lines.iter().any(|l| l.marker.is_some() || l.rule == Some(Rule::Dots))
+        || says("skype")
+        || says("lync");
+    let button = says("bigbluebutton") || says("greenlight");
+    let jitsi_part =
+        lines.iter().any(|l| l.links.iter().any(|k| k.link == Some(Link::Part(Platform::JITSI))));
+    let jitsi = jitsi_part || says("jitsi");
+    let teams = lines.iter().any(|l| {
+        l.links.iter().any(|k| match &k.link {
+            Some(Link::Join(join)) => join.platform == Platform::TEAMS,
+            Some(Link::Part(platform)) => *platform == Platform::TEAMS,
+            _ => false,
+        })
+    });
+    promote_frames(lines);
+    let mut previous_joins = false;
+    for line in lines.iter_mut().filter(|l| !l.blank) {
+        let joins = line.has(Label::Join);
+        let labelled = joins || previous_joins;
+        previous_joins = joins;
+        for link in &mut line.links {
+            let counts = match &link.link {
+                Some(Link::Weak(join)) if join.platform == Platform::SFB => {
+                    skype || joins && line.text.contains("online")
+                }
+                Some(Link::Weak(join)) if join.platform == Platform::BIG_BLUE_BUTTON => button || labelled,
+                Some(Link::Weak(_)) => jitsi || labelled,
+                Some(Link::Gateway(_)) if teams => {
+                    link.link = Some(Link::Part(Platform::TEAMS));
+                    false
+                }
+                Some(Link::Gateway(_)) => true,
+                None if jitsi && labelled && !link.url.contains("dialInInfo") => {
+                    link.link = jitsi::presumed(&link.url).map(Link::Join);
+                    false
+                }
+                _ => false,
+            };
+            if counts {
+                link.link = link.link.take().map(|l| match l {
+                    Link::Weak(join) | Link::Gateway(join) => Link::Join(join),
+                    other => other,
+                });
+            }
+        }
+    }
+}
+
+/// Case-insensitive search for an ASCII word.
+fn contains_word(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|w| w.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// In a frame that MMS drew, the first link joins, whatever its host; the platform is what the
+/// surrounding element or the heading names.
+fn promote_frames(lines: &mut [Line]) {
+    let rules: Vec<usize> =
+        lines.iter().enumerate().filter(|(_, l)| l.rule == Some(Rule::Mms)).map(|(i, _)| i).collect();
+    for pair in rules.windows(2) {
+        let &[open, close] = pair else { continue };
+        let Some(inside) = lines.get_mut(open..close) else { continue };
+        let platform = inside
+            .iter()
+            .find_map(|l| l.platform.as_deref().and_then(|name| name.parse::<Platform>().ok()))
+            .or_else(|| inside.iter().skip(1).take(3).find_map(|l| named_platform(&l.text)));
+        let Some(link) = inside.iter_mut().flat_map(|l| &mut l.links).next() else { continue };
+        if let Some(Link::Join(join)) = &mut link.link {
+            if let Some(platform) = platform
+                && join.platform != platform
+            {
+                join.platform = platform;
+            }
+            continue;
+        }
+        let weak = match link.link.take() {
+            Some(Link::Weak(join) | Link::Gateway(join)) => Some(join),
+            _ => None,
+        };
+        let Some(platform) = platform.or_else(|| weak.as_ref().map(|j| j.platform.clone())) else { continue };
+        let join = weak
+            .filter(|j| j.platform == platform)
+            .or_else(|| if platform == Platform::JITSI { jitsi::presumed(&link.url) } else { None });
+        let key = || format!("{}:{}", platform.name().to_ascii_lowercase(), link.url);
+        link.link = Some(Link::Join(join.unwrap_or_else(|| Join::new(platform.clone(), key(), None))));
+    }
+}
+
+/// The platform that a heading names.
+fn named_platform(text: &str) -> Option<Platform> {
+    let name = text.split([':', LINK]).next()?.trim();
+    let squeezed: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+    let squeezed = squeezed.to_ascii_lowercase();
+    if squeezed.is_empty() {
+        return None;
+    }
+    let long = [
+        ("jitsimeet", Platform::JITSI),
+        ("microsoftteams", Platform::TEAMS),
+        ("skypeforbusiness", Platform::SFB),
+        ("zoommeeting", Platform::ZOOM),
+        ("ciscowebex", Platform::WEBEX),
+        ("gotomeeting", Platform::GOTO),
+    ];
+    let known = Platform::KNOWN.iter().find(|p| p.name().eq_ignore_ascii_case(&squeezed)).cloned();
+    known.or_else(|| long.into_iter().find(|(n, _)| *n == squeezed).map(|(_, p)| p))
+}
+
+/// The lines around `index` that belong to the same block, without a frame to go by.
+fn grow(lines: &[Line], index: usize, seed: &Seed, lowest: usize) -> (usize, usize) {
+    let mut last = index;
+    let mut at = index + 1;
+    let mut gap = 0;
+    let mut dates = 0;
+    while let Some(line) = lines.get(at).filter(|_| at - index <= MAX_GROWTH) {
+        if closes(line, &seed.platform) {
+            // A closing rule whose opening one is missing.
+            if gap <= 1 && !begins_block(lines.get(at + 1..).unwrap_or_default()) {
+                last = at;
+            }
+            break;
+        }
+        if line.blank {
+            gap += 1;
+            if gap > MAX_GAP {
+                break;
+            }
+        } else if is_block_line(line, seed, true) {
+            last = at;
+            (gap, dates) = (0, 0);
+        } else if is_date(&line.text) && dates < 3 {
+            dates += 1;
+        } else {
+            break;
+        }
+        at += 1;
+    }
+    let mut first = index;
+    let mut gap = 0;
+    for at in (lowest..index).rev().take(MAX_GROWTH) {
+        let Some(line) = lines.get(at) else { break };
+        if closes(line, &seed.platform) {
+            first = at;
+            break;
+        }
+        if line.blank {
+            gap += 1;
+            if gap > 2 {
+                break;
+            }
+        } else if is_block_line(line, seed, false) {
+            first = at;
+            gap = 0;
+        } else {
+            break;
+        }
+    }
+    (opening(lines, first, lowest), last)
+}
+
+/// The line with which the service opens its text, where it stands a few lines above: what is
+/// between (topic, time) is the service's as well.
+fn opening(lines: &[Line], first: usize, lowest: usize) -> usize {
+    const REACH: usize = 14;
+    let from = first.saturating_sub(REACH).max(lowest);
+    let above = lines.get(from..first).unwrap_or_default();
+    match above.iter().rposition(|l| l.has(Label::Opening)) {
+        Some(at) if above.iter().skip(at).all(|l| l.links.iter().all(|k| join_of(k).is_none())) => {
+            let before = from + at;
+            // The frame of Zoom's add-ons stands above.
+            let rule =
+                before.checked_sub(2).filter(|r| lines.get(*r).is_some_and(|l| l.rule == Some(Rule::Zoom)));
+            rule.filter(|r| *r >= lowest).unwrap_or(before)
+        }
+        _ => first,
+    }
+}
+
+fn closes(line: &Line, platform: &Platform) -> bool {
+    line.rule.is_some_and(|rule| Frame { rule, lines: 0..0 }.suits(platform) && rule != Rule::Mms)
+}
+
+/// Whether a line beside a join link belongs to its block.
+fn is_block_line(line: &Line, seed: &Seed, below: bool) -> bool {
+    if line.rule == Some(Rule::Inner) {
+        return below;
+    }
+    if line.rule.is_some() {
+        return false;
+    }
+    if line.marker.is_some() {
+        return true;
+    }
+    let residue = line.residue();
+    let mut known = false;
+    for link in &line.links {
+        match &link.link {
+            Some(Link::Join(join)) => {
+                if !same_meeting(seed, join) {
+                    return false;
+                }
+                known = true;
+            }
+            Some(Link::Part(_) | Link::Gateway(_)) => known = true,
+            Some(Link::Weak(_)) | None => {}
+        }
+    }
+    if known && residue <= 30 {
+        return true;
+    }
+    let value = |hit: &super::label::Hit| line.text.len() - hit.end <= 60;
+    let by_label = line.leading().is_some_and(|hit| match hit.label {
+        Label::MeetingId | Label::ConferenceId | Label::VideoId | Label::Passcode | Label::Pin => value(hit),
+        Label::DialIn => residue <= 60,
+        Label::Join | Label::Extra => residue <= 30,
+        Label::Title => residue <= 4,
+        Label::Opening => true,
+        Label::Heading => residue <= 60 && line.links.is_empty() && below,
+    });
+    if by_label {
+        return true;
+    }
+    below
+        && (line.has(Label::VideoId) && residue <= 40
+            || line.telephone && residue <= 60
+            || field::has_telephone_number(line) && residue <= 60
+            || is_room_system(&line.text))
+}
+
+fn same_meeting(seed: &Seed, join: &Join) -> bool {
+    seed.join.as_ref().is_none_or(|own| {
+        own.key == join.key
+            || own.platform == Platform::TEAMS
+                && join.platform == Platform::TEAMS
+                && is_short(&own.key) != is_short(&join.key)
+    })
+}
+
+/// Whether the key is that of a short Teams link.
+pub(super) fn is_short(key: &str) -> bool {
+    key.starts_with("teams:meet/")
+}
+
+/// `123456789@zoomcrc.com`, `162.255.37.11 (US West)`.
+fn is_room_system(text: &str) -> bool {
+    let text = text.trim();
+    let first = text.split(' ').next().unwrap_or_default();
+    let address = first.split_once('@').is_some_and(|(user, host)| {
+        user.bytes().filter(u8::is_ascii_digit).count() >= 6 && host.contains('.') && text.len() <= 120
+    });
+    let numeric = first.split('.').count() == 4
+        && first.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'#')
+        && text.len() <= 60;
+    address || numeric
+}
+
+/// "Tuesday, September 5, 2023 10:00 AM | 30 minutes | (UTC-04:00) Eastern Time".
+fn is_date(text: &str) -> bool {
+    text.len() <= 240
+        && text.contains(':')
+        && (text.contains("UTC") || text.contains("GMT"))
+        && text.bytes().filter(u8::is_ascii_digit).count() >= 5
+}
+
+/// Whether a grown block shows more than a link.
+fn is_proven(block: &[Line], line: &Line, seed: &Seed) -> bool {
+    let label_before_link = line.links.iter().filter(|l| join_of(l).is_some()).any(|link| {
+        let before = line.text.get(..link.at).unwrap_or_default();
+        line.labels
+            .iter()
+            .any(|h| h.label == Label::Join && (h.end <= link.at || link.at <= h.start && h.end <= link.end))
+            || names_platform(before)
+    });
+    let others = block.iter().any(|l| {
+        l.labels.iter().any(|h| match h.label {
+            Label::Heading | Label::Pin => false,
+            Label::Extra | Label::DialIn => l.residue() <= 12 && h.end - h.start >= 8,
+            Label::Join => l.residue() <= 30,
+            _ => true,
+        }) || l.links.iter().any(|k| match &k.link {
+            Some(Link::Part(platform)) => *platform == seed.platform,
+            Some(Link::Gateway(_)) => seed.platform == Platform::TEAMS,
+            _ => false,
+        })
+    });
+    label_before_link || others
+}
+
+/// "Zoom: https://…": the text before a link names the service and nothing else.
+fn names_platform(before: &str) -> bool {
+    let name = before.trim().trim_start_matches(['-', '*', '•', ' ']);
+    name.strip_suffix([':', '：', '-', '–']).is_some_and(|name| {
+        let name = name.trim();
+        named_platform(name).is_some()
+            || ["Google Meet", "Meet", "BBB", "Zoom Meeting", "Webex Meeting", "MS Teams", "Video conference"]
+                .iter()
+                .any(|n| n.eq_ignore_ascii_case(name))
+    })
+}
+
+/// A link that is all that a body says is a meeting.
+fn accept_lone_links(lines: &[Line], found: &mut [Found]) {
+    let Some(key) = found.first().and_then(|f| f.keys.first().cloned()) else { return };
+    let only_links = lines.iter().filter(|l| !l.blank && l.rule.is_none()).all(|line| {
+        line.residue() == 0
+            && line.links.iter().all(|l| join_of(l).is_some_and(|j| j.key == key))
+            && !line.links.is_empty()
+    });
+    if only_links {
+        found.iter_mut().for_each(|f| f.bare = false);
+    }
+}
+
+fn describe(
+    lines: &[Line],
+    span: Range<usize>,
+    index: usize,
+    seed: Seed,
+    bare: bool,
+    vocabulary: &Vocabulary,
+) -> Found {
+    let block = lines.get(span.clone()).unwrap_or_default();
+    let mut keys: Vec<String> = seed.join.iter().map(|j| j.key.clone()).collect();
+    for join in block.iter().flat_map(|l| &l.links).filter_map(join_of) {
+        if same_meeting(&seed, join) && !keys.contains(&join.key) && keys.len() < 8 {
+            keys.push(join.key.clone());
+        }
+    }
+    Found {
+        platform: seed.platform,
+        first: span.start,
+        last: span.end - 1,
+        seed: index,
+        url: seed.url,
+        keys,
+        link_id: seed.join.as_ref().and_then(|j| j.id.clone()),
+        link_passcode: seed.join.and_then(|j| j.passcode),
+        fields: Fields::read(block),
+        votes: Votes::of(block, vocabulary),
+        bare,
+    }
+}

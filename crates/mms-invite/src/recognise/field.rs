@@ -1,0 +1,118 @@
+//! What the lines of a block say: meeting id, passcode, telephone.
+
+use super::label::Label;
+use super::line::{LINK, Line};
+
+/// What was read from a block's lines.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Fields {
+    pub meeting_id: Option<String>,
+    pub conference_id: Option<String>,
+    pub video_id: Option<String>,
+    pub passcode: Option<String>,
+    pub pin: Option<String>,
+    pub has_dial_in: bool,
+}
+
+impl Fields {
+    /// Reads the lines; of several values the first counts.
+    pub(super) fn read(lines: &[Line]) -> Self {
+        let mut fields = Self::default();
+        for (index, line) in lines.iter().enumerate() {
+            fields.has_dial_in |= line.telephone || has_telephone_number(line);
+            for (place, hit) in line.labels.iter().enumerate() {
+                let slot = match hit.label {
+                    Label::MeetingId => &mut fields.meeting_id,
+                    Label::ConferenceId => &mut fields.conference_id,
+                    Label::VideoId => &mut fields.video_id,
+                    Label::Passcode => &mut fields.passcode,
+                    Label::Pin => &mut fields.pin,
+                    _ => continue,
+                };
+                if slot.is_some() {
+                    continue;
+                }
+                let end = line.labels.get(place + 1).map_or(line.text.len(), |next| next.start);
+                let rest = line.text.get(hit.end..end).unwrap_or_default();
+                let next = || lines.iter().skip(index + 1).find(|l| !l.blank).filter(|l| l.labels.is_empty());
+                let wants_digits = !matches!(hit.label, Label::Passcode);
+                *slot = value(rest, wants_digits).or_else(|| {
+                    let ends_line = rest.chars().all(|c| !c.is_alphanumeric());
+                    next()
+                        .filter(|_| ends_line && end == line.text.len())
+                        .and_then(|l| value(&l.text, wants_digits))
+                });
+            }
+        }
+        fields
+    }
+}
+
+/// The value behind a label: an id with its groups of digits, or one word.
+fn value(text: &str, id: bool) -> Option<String> {
+    let text = text.trim_start_matches(|c: char| {
+        c.is_whitespace() || matches!(c, ':' | '：' | '*' | '=' | '(' | ')' | '-' | '|')
+    });
+    if text.starts_with(LINK) || text.is_empty() {
+        return None;
+    }
+    if id {
+        let run = text
+            .find(|c: char| !(c.is_ascii_digit() || matches!(c, ' ' | '-' | 'X')))
+            .map_or(text, |end| text.get(..end).unwrap_or_default());
+        let run = run.trim_end_matches([' ', '-']);
+        let digits = run.bytes().filter(|b| b.is_ascii_digit() || *b == b'X').count();
+        if (4..=24).contains(&digits) {
+            let hash = text.get(run.len()..).is_some_and(|rest| rest.starts_with('#'));
+            return Some(if hash { format!("{run}#") } else { run.to_owned() });
+        }
+        return None;
+    }
+    let word = text.split([' ', LINK, '|']).next()?.trim_end_matches([',', ';', ')']);
+    (!word.is_empty() && word.len() <= 64 && word.chars().any(char::is_alphanumeric)).then(|| word.to_owned())
+}
+
+/// Whether the line shows a telephone number: a run of 7 to 15 digits that begins with `+` or `(`, has
+/// pauses (`,,`), or stands beside words about telephones.
+pub(super) fn has_telephone_number(line: &Line) -> bool {
+    let text = line.text.as_str();
+    if text.len() > 400 || text.contains('@') && !text.contains('+') {
+        return false;
+    }
+    let identifies = line.labels.iter().any(|hit| {
+        matches!(hit.label, Label::MeetingId | Label::ConferenceId | Label::VideoId | Label::Passcode)
+    });
+    let lower = text.to_ascii_lowercase();
+    let speaks = line.labels.iter().any(|hit| hit.label == Label::DialIn)
+        || ["toll", "phone", "dial", "call-in", "audio"].iter().any(|word| lower.contains(word));
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit() || c == '+' || c == '(') {
+        let run = rest.get(at..).unwrap_or_default();
+        let length = run
+            .find(|c: char| {
+                !(c.is_ascii_digit()
+                    || matches!(
+                        c,
+                        '+' | '(' | ')' | ' ' | '-' | '.' | ',' | ';' | '#' | '*' | '/' | '\u{2011}'
+                    ))
+            })
+            .unwrap_or(run.len());
+        let number = run.get(..length).unwrap_or_default();
+        if !number.is_empty() && is_telephone_number(number, speaks && !identifies, &lower) {
+            return true;
+        }
+        rest = run.get(length.max(1)..).unwrap_or_default();
+    }
+    false
+}
+
+fn is_telephone_number(number: &str, speaks: bool, line: &str) -> bool {
+    let main = number.split(",,").next().unwrap_or_default().trim();
+    let digits = main.bytes().filter(u8::is_ascii_digit).count();
+    if !(6..=18).contains(&digits) {
+        return false;
+    }
+    let address = main.split('.').count() == 4 && !main.starts_with('+');
+    let date = line.contains("utc") || line.contains(" am") || line.contains(" pm");
+    !address && (main.starts_with('+') || number.contains(",,") || (speaks || main.starts_with('(')) && !date)
+}

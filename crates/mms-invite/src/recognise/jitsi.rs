@@ -1,0 +1,47 @@
+//! Jitsi Meet: its links, on the public servers and on an organisation's own.
+
+use mms_model::Platform;
+
+use super::safelinks::percent_decode;
+use super::url::{Address, Hosts, Join, Link, is_room};
+
+/// A link on a host that the administrator named.
+pub(super) fn configured(address: &Address<'_>, hosts: &Hosts) -> Option<Link> {
+    if address.is_any(&hosts.jitsi) { on_server(address) } else { None }
+}
+
+pub(super) fn classify(address: &Address<'_>) -> Option<Link> {
+    if address.is("meet.jit.si") || address.is("beta.meet.jit.si") || address.is("8x8.vc") {
+        return on_server(address);
+    }
+    if address.path.last() == Some(&"dialInInfo.html") && address.parameter("room").is_some() {
+        return Some(Link::Part(Platform::JITSI));
+    }
+    let named = address.host.split('.').any(|label| label == "jitsi");
+    match on_server(address) {
+        Some(Link::Join(join)) if named && address.path.len() == 1 => Some(Link::Weak(join)),
+        _ => None,
+    }
+}
+
+fn on_server(address: &Address<'_>) -> Option<Link> {
+    if matches!(address.segment(0)?, "static" | "images" | "libs" | "css" | "api") {
+        return Some(Link::Part(Platform::JITSI));
+    }
+    if address.path.len() > 3 || !address.path.iter().all(|segment| is_room(segment)) {
+        return None;
+    }
+    // Rooms compare without case; a tenant stands before them.
+    let room = percent_decode(&address.path.join("/")).to_lowercase();
+    let host = address.host.strip_prefix("beta.meet.jit.si").map_or(address.host.as_str(), |_| "meet.jit.si");
+    Some(Link::Join(Join::new(Platform::JITSI, format!("jitsi:{host}/{room}"), None)))
+}
+
+/// A link that a text names as a Jitsi meeting, on a host nobody told of.
+pub(super) fn presumed(url: &str) -> Option<Join> {
+    let address = Address::parse(url)?;
+    match on_server(&address) {
+        Some(Link::Join(join)) => Some(join),
+        _ => None,
+    }
+}

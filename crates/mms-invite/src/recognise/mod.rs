@@ -1,0 +1,363 @@
+//! Recognition: which online meeting an event is, and where the event says so.
+//!
+//! Evidence counts in this order: properties that services set, the block in the body, LOCATION.
+//! The join URL, ids and language are taken from the block where there is one, because that is what
+//! attendees see. Links count by their exact host and path, never by words around them; a link in
+//! prose is no meeting.
+
+mod big_blue_button;
+mod block;
+mod field;
+mod google_meet;
+mod goto;
+mod html;
+mod jitsi;
+mod label;
+mod language;
+mod line;
+mod location;
+mod merge;
+mod others;
+mod property;
+mod safelinks;
+mod skype;
+mod teams;
+mod text;
+mod url;
+mod webex;
+mod zoom;
+
+use std::ops::Range;
+
+use mms_model::{OnlineMeeting, Platform, Recognition};
+use regex::Regex;
+
+use block::Found;
+use html::Document;
+use label::Vocabulary;
+use line::Line;
+use merge::Source;
+use url::{Hosts, Join, Link};
+
+/// What recognition is told about an organisation.
+#[derive(Debug, Clone, Default)]
+pub struct RecogniserOptions {
+    /// Hosts of Skype for Business simple URLs (`meet.example.com`).
+    pub skype_hosts: Vec<String>,
+    /// Hosts of the organisation's Jitsi Meet servers, with the port where it is not the usual one.
+    pub jitsi_hosts: Vec<String>,
+    /// Hosts of BigBlueButton front ends.
+    pub big_blue_button_hosts: Vec<String>,
+    /// Further platforms by the pattern of their join URLs.
+    pub custom: Vec<CustomPlatform>,
+}
+
+/// A platform that is known by the pattern of its join URLs.
+#[derive(Debug, Clone)]
+pub struct CustomPlatform {
+    /// Its name.
+    pub platform: Platform,
+    /// A regular expression for the whole join URL; the groups `id` and `passcode` are taken where named.
+    pub join_url: String,
+}
+
+/// A pattern of a custom platform that is no regular expression.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the join URL pattern of {platform} is not a valid regular expression: {message}; correct it in the configuration"
+)]
+pub struct PatternError {
+    /// The platform.
+    pub platform: String,
+    /// What the expression's parser says.
+    pub message: String,
+}
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BodyFormat {
+    /// Plain text.
+    Text,
+    /// HTML.
+    Html,
+}
+
+impl BodyFormat {
+    /// The format of a DESCRIPTION, which is plain text by RFC 5545 but HTML from some services
+    /// (Google Calendar).
+    pub fn guess(text: &str) -> Self {
+        const TAGS: &[&str] = &[
+            "<html",
+            "<body",
+            "<div",
+            "<p>",
+            "<p ",
+            "<br>",
+            "<br/>",
+            "<br />",
+            "<a href",
+            "<table",
+            "<span",
+            "<ul>",
+            "</a>",
+            "</p>",
+            "</div>",
+            "<!doctype",
+        ];
+        let mut end = text.len().min(64 * 1024);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let head = text.get(..end).unwrap_or_default();
+        let html = memchr::memchr_iter(b'<', head.as_bytes()).any(|at| {
+            let rest = head.as_bytes().get(at..).unwrap_or_default();
+            TAGS.iter()
+                .any(|tag| rest.get(..tag.len()).is_some_and(|t| t.eq_ignore_ascii_case(tag.as_bytes())))
+        });
+        if html { Self::Html } else { Self::Text }
+    }
+}
+
+/// One body of an event, iCalendar escapes undone.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyPart<'a> {
+    /// How it is written.
+    pub format: BodyFormat,
+    /// The text.
+    pub text: &'a str,
+}
+
+/// What recognition reads of an event.
+#[derive(Debug, Clone, Default)]
+pub struct EventText<'a> {
+    /// DESCRIPTION, X-ALT-DESC, STYLED-DESCRIPTION; or the body of an item.
+    pub bodies: Vec<BodyPart<'a>>,
+    /// LOCATION.
+    pub location: Option<&'a str>,
+    /// Other properties by upper-case iCalendar name, or MAPI or Graph name.
+    pub properties: Vec<(&'a str, &'a str)>,
+}
+
+/// A place in a body that is a meeting block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Which body.
+    pub body: usize,
+    /// Bytes of the body's text to be replaced.
+    pub range: Range<usize>,
+    /// The meeting it is the block of.
+    pub meeting: OnlineMeeting,
+}
+
+/// What recognition found in an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Findings {
+    /// The meeting.
+    pub recognition: Recognition,
+    /// Its blocks, by body and place.
+    pub blocks: Vec<Block>,
+    /// Ranges in LOCATION that name the meeting: a join URL, a provider's label. Never a room.
+    pub location: Vec<Range<usize>>,
+    /// Properties that name the meeting, by their place in [`EventText::properties`].
+    pub properties: Vec<usize>,
+}
+
+/// Recognises online meetings. Compiled once; share it.
+#[derive(Debug)]
+pub struct Recogniser {
+    hosts: Hosts,
+    custom: Vec<(Platform, Regex)>,
+    vocabulary: Vocabulary,
+}
+
+/// Patterns of administrators are bounded so that a configuration cannot eat the memory.
+const PATTERN_SIZE: usize = 1 << 20;
+
+impl Recogniser {
+    /// Compiles the recogniser.
+    ///
+    /// # Errors
+    /// A pattern of a custom platform is no valid regular expression.
+    pub fn new(options: &RecogniserOptions) -> Result<Self, PatternError> {
+        let custom = options.custom.iter().map(|custom| {
+            let pattern = format!("^(?:{})$", custom.join_url);
+            let regex = regex::RegexBuilder::new(&pattern).size_limit(PATTERN_SIZE).build();
+            regex.map(|regex| (custom.platform.clone(), regex)).map_err(|error| PatternError {
+                platform: custom.platform.name().to_owned(),
+                message: error.to_string(),
+            })
+        });
+        let lower = |hosts: &[String]| hosts.iter().map(|h| h.trim().to_ascii_lowercase()).collect();
+        let vocabulary = Vocabulary::new().map_err(|error| PatternError {
+            platform: "the built-in labels".to_owned(),
+            message: error.to_string(),
+        })?;
+        Ok(Self {
+            hosts: Hosts {
+                skype: lower(&options.skype_hosts),
+                jitsi: lower(&options.jitsi_hosts),
+                big_blue_button: lower(&options.big_blue_button_hosts),
+            },
+            custom: custom.collect::<Result<_, _>>()?,
+            vocabulary,
+        })
+    }
+
+    /// The meeting that a join URL joins; wrappers of mail scanners are taken off.
+    pub fn url(&self, url: &str) -> Option<OnlineMeeting> {
+        let unwrapped = safelinks::unwrap(url.trim());
+        match self.link(&unwrapped)? {
+            Link::Join(join) => Some(OnlineMeeting {
+                platform: join.platform,
+                join_url: Some(unwrapped.into_owned()),
+                meeting_id: join.id,
+                passcode: join.passcode,
+                has_dial_in: false,
+                language: None,
+                key: join.key,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Recognises the meeting of an event.
+    pub fn event(&self, event: &EventText<'_>) -> Findings {
+        let mut sources: Vec<Source> = Vec::new();
+        let mut named = Vec::new();
+        for (index, (name, value)) in event.properties.iter().enumerate() {
+            if property::read(self, name, value, &mut sources) {
+                named.push(index);
+            }
+        }
+        let bodies: Vec<Body> = event.bodies.iter().map(|part| self.body(part)).collect();
+        for (body, read) in bodies.iter().enumerate() {
+            sources.extend(
+                read.found.iter().enumerate().map(|(place, found)| Source::block(found, body, place)),
+            );
+        }
+        let location = event.location.map(|text| location::read(self, text)).unwrap_or_default();
+        sources.extend(location.sources);
+        let merged = merge::merge(sources, location.votes);
+        let mut blocks = Vec::new();
+        for meeting in &merged {
+            for &(body, place) in &meeting.blocks {
+                let Some(range) = bodies.get(body).and_then(|b| b.range(place)) else { continue };
+                blocks.push(Block { body, range, meeting: meeting.meeting.clone() });
+            }
+        }
+        blocks.sort_by_key(|block| (block.body, block.range.start));
+        let mut meetings: Vec<OnlineMeeting> = merged.into_iter().map(|merged| merged.meeting).collect();
+        let none = meetings.is_empty();
+        let recognition = match meetings.pop() {
+            None => Recognition::None,
+            Some(meeting) if meetings.is_empty() => Recognition::One(meeting),
+            Some(meeting) => {
+                meetings.push(meeting);
+                Recognition::Ambiguous(meetings)
+            }
+        };
+        Findings {
+            recognition,
+            blocks,
+            location: if none { Vec::new() } else { location.ranges },
+            properties: if none { Vec::new() } else { named },
+        }
+    }
+
+    /// What an unwrapped link is.
+    fn link(&self, url: &str) -> Option<Link> {
+        for (platform, pattern) in &self.custom {
+            if let Some(groups) = pattern.captures(url) {
+                let group = |name| groups.name(name).map(|m| m.as_str().to_owned());
+                let plain = url.split(['?', '#']).next().unwrap_or(url);
+                let key = format!("{}:{plain}", platform.name().to_ascii_lowercase());
+                let mut join = Join::new(platform.clone(), key, group("id").as_deref());
+                join.passcode = group("passcode");
+                return Some(Link::Join(join));
+            }
+        }
+        url::classify(url, &self.hosts)
+    }
+
+    fn body(&self, part: &BodyPart<'_>) -> Body {
+        // Most events hold no meeting: no link and no address of a video system, no meeting.
+        if !could_hold_meeting(part.text) {
+            return Body { document: None, lines: Vec::new(), found: Vec::new() };
+        }
+        let (mut document, mut lines) = match part.format {
+            BodyFormat::Text => (None, text::lines(part.text)),
+            BodyFormat::Html => {
+                let mut document = html::scan(part.text);
+                let lines = std::mem::take(&mut document.lines);
+                (Some(document), lines)
+            }
+        };
+        for line in &mut lines {
+            line.describe(&self.vocabulary);
+            for link in &mut line.links {
+                link.url = safelinks::unwrap(&link.url).into_owned();
+                link.link = self.link(&link.url);
+            }
+        }
+        let found = block::find(&mut lines, &self.vocabulary);
+        if let Some(document) = &mut document {
+            document.lines = lines;
+            return Body {
+                document: Some(std::mem::replace(document, html::scan(""))),
+                lines: Vec::new(),
+                found,
+            };
+        }
+        Body { document: None, lines, found }
+    }
+}
+
+/// A body that was read.
+struct Body {
+    document: Option<Document>,
+    lines: Vec<Line>,
+    found: Vec<Found>,
+}
+
+impl Body {
+    /// The bytes of a block.
+    fn range(&self, place: usize) -> Option<Range<usize>> {
+        let found = self.found.get(place)?;
+        let Some(document) = &self.document else {
+            let line = self.lines.get(found.first)?;
+            // Words before the link that no service wrote ("My room is at …") stay.
+            let own = line.links.iter().find(|l| matches!(l.link, Some(Link::Join(_))));
+            let start = match own {
+                Some(link) if found.first == found.seed && line.unlabelled_before(link.at) => {
+                    link.source.start
+                }
+                _ => line.source.start,
+            };
+            return Some(start..self.lines.get(found.last)?.source.end);
+        };
+        // Where whole elements would take the user's text along, the block shrinks towards its link.
+        let (mut first, mut last) = (found.first, found.last);
+        for _ in 0..256 {
+            if let Some(range) = document.widen(first, last) {
+                return Some(range);
+            }
+            if first < found.seed {
+                first += 1;
+            } else if last > found.seed {
+                last -= 1;
+            } else {
+                break;
+            }
+        }
+        None
+    }
+}
+
+fn could_hold_meeting(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memmem::find(bytes, b"://").is_some()
+        || memchr::memmem::find(bytes, b"Teams").is_some()
+        || memchr::memmem::find(bytes, b"Skype").is_some()
+        || memchr::memmem::find(bytes, b"!OC(").is_some()
+        || memchr::memmem::find(bytes, b"lync.webex.com").is_some()
+}

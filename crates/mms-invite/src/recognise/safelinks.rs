@@ -1,0 +1,205 @@
+//! Links that mail scanners and search engines wrapped, unwrapped.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use url::Url;
+
+/// Wrappers nest (SafeLinks around Proofpoint); more layers than this are an attack or a loop.
+const MAX_LAYERS: usize = 5;
+
+/// Longer links are left alone: no scanner writes them, and decoding costs memory.
+const MAX_LENGTH: usize = 16 * 1024;
+
+/// The link that `url` leads to, with every known wrapper taken off. What cannot be decoded
+/// (Mimecast keeps the target on its servers) comes back as it is.
+pub(super) fn unwrap(url: &str) -> Cow<'_, str> {
+    let mut current = Cow::Borrowed(url);
+    for _ in 0..MAX_LAYERS {
+        match peel(&current) {
+            Some(inner) => current = Cow::Owned(inner),
+            None => break,
+        }
+    }
+    current
+}
+
+fn peel(wrapped: &str) -> Option<String> {
+    if wrapped.len() > MAX_LENGTH || !wrapped.contains("://") {
+        return None;
+    }
+    let url = Url::parse(wrapped).ok()?;
+    if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() {
+        return None;
+    }
+    let host = url.host_str()?;
+    let inner = match host {
+        _ if within(host, "safelinks.protection.outlook.com")
+            || within(host, "safelinks.protection.office365.us") =>
+        {
+            parameter(&url, "url")
+        }
+        "urldefense.proofpoint.com" | "urldefense.com" | "urldefense.us" => proofpoint(&url, wrapped),
+        "linkprotect.cudasvc.com" => parameter(&url, "a"),
+        "secure-web.cisco.com" => cisco(&url),
+        "www.google.com" | "google.com" if url.path() == "/url" => {
+            parameter(&url, "q").or_else(|| parameter(&url, "url"))
+        }
+        "deref-mail.com" | "deref-gmx.net" | "deref-gmx.com" | "deref-web.de" | "deref-1und1.de" => {
+            parameter(&url, "redirectUrl")
+        }
+        _ => None,
+    }?;
+    is_web_link(&inner).then_some(inner)
+}
+
+fn within(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+fn is_web_link(text: &str) -> bool {
+    let start = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    (start.starts_with("https://") || start.starts_with("http://")) && !text.contains(['\0', '\n', '\r', ' '])
+}
+
+/// A query parameter, percent-decoded once; `+` stays `+`, as the wrappers mean it.
+fn parameter(url: &Url, name: &str) -> Option<String> {
+    url.query()?.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        key.eq_ignore_ascii_case(name).then(|| percent_decode(value))
+    })
+}
+
+/// Proofpoint URL Defense: version 2 writes `-` for `%` and `_` for `/`; version 3 replaces runs of
+/// characters by `*`, listed in URL-safe base64 after the second `__;`.
+fn proofpoint(url: &Url, wrapped: &str) -> Option<String> {
+    if url.path().starts_with("/v2/") || url.path().starts_with("/v1/") {
+        let encoded = url.query()?.split('&').find_map(|pair| pair.strip_prefix("u="))?;
+        let translated = if url.path().starts_with("/v2/") {
+            encoded.replace('-', "%").replace('_', "/")
+        } else {
+            encoded.to_owned()
+        };
+        return Some(percent_decode(&translated));
+    }
+    let (_, rest) = wrapped.split_once("/v3/__")?;
+    let (target, rest) = rest.rsplit_once("__;")?;
+    // Browsers and mail programs fold the double slash of the inner link.
+    let target = match target.split_once(":/") {
+        Some((scheme, rest)) if !rest.starts_with('/') => Cow::Owned(format!("{scheme}://{rest}")),
+        _ => Cow::Borrowed(target),
+    };
+    let list = rest.split('!').next().unwrap_or_default();
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(list.trim_end_matches('=')).ok()?;
+    let replaced = String::from_utf8(bytes).ok()?;
+    Some(fill_in(&target, &replaced))
+}
+
+/// Puts the characters of a version 3 list back: `*` is one of them, `**X` a run of 2 + X's place in
+/// the base64 alphabet.
+fn fill_in(target: &str, replaced: &str) -> String {
+    const LENGTHS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut characters = replaced.chars();
+    let mut out = String::with_capacity(target.len());
+    let mut rest = target;
+    while let Some(star) = rest.find('*') {
+        let (before, after) = rest.split_at(star);
+        out.push_str(before);
+        let run = after
+            .strip_prefix("**")
+            .and_then(|tail| tail.chars().next())
+            .and_then(|letter| Some((letter, LENGTHS.find(letter)? + 2)));
+        if let Some((letter, length)) = run {
+            out.extend(characters.by_ref().take(length));
+            rest = after.get(2 + letter.len_utf8()..).unwrap_or_default();
+        } else {
+            out.push(characters.next().unwrap_or('*'));
+            rest = after.get(1..).unwrap_or_default();
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Cisco Secure Email ends the path in the percent-encoded target.
+fn cisco(url: &Url) -> Option<String> {
+    let last = url.path().rsplit('/').next()?;
+    Some(percent_decode(last))
+}
+
+/// Percent-decodes once. Broken escapes and what is not UTF-8 stay as they are.
+pub(super) fn percent_decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let hex = |offset: usize| bytes.get(at + offset).and_then(|b| (*b as char).to_digit(16));
+        if byte == b'%'
+            && let (Some(high), Some(low)) = (hex(1), hex(2))
+        {
+            out.push((high * 16 + low) as u8);
+            at += 3;
+        } else {
+            out.push(byte);
+            at += 1;
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_each_wrapper_off() {
+        for (wrapped, target) in [
+            (
+                "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fzoom.us%2Fj%2F123456789%3Fpwd%3Da%252B&data=05&reserved=0",
+                "https://zoom.us/j/123456789?pwd=a%2B",
+            ),
+            (
+                "https://urldefense.proofpoint.com/v2/url?u=https-3A__zoom.us_j_123456789-3Fpwd-3Dx&d=DwMF&c=1",
+                "https://zoom.us/j/123456789?pwd=x",
+            ),
+            (
+                "https://urldefense.com/v3/__https://zoom.us/j/123456789?pwd=a*b**Ac__;PSgp!!abc!def$",
+                "https://zoom.us/j/123456789?pwd=a=b()c",
+            ),
+            (
+                "https://linkprotect.cudasvc.com/url?a=https%3a%2f%2fzoom.us%2fj%2f123456789&c=E,1",
+                "https://zoom.us/j/123456789",
+            ),
+            (
+                "https://secure-web.cisco.com/1abc/https%3A%2F%2Fzoom.us%2Fj%2F123456789",
+                "https://zoom.us/j/123456789",
+            ),
+            ("https://www.google.com/url?q=https://zoom.us/j/123456789&sa=D", "https://zoom.us/j/123456789"),
+        ] {
+            assert_eq!(unwrap(wrapped), target);
+        }
+    }
+
+    #[test]
+    fn unwraps_nested_links_up_to_a_cap_and_survives_broken_escapes() {
+        let wrap = |url: &str| {
+            let encoded: String = url.bytes().map(|b| format!("%{b:02X}")).collect();
+            format!("https://x.safelinks.protection.outlook.com/?url={encoded}&data=1")
+        };
+        let twice = wrap(&wrap("https://zoom.us/j/1"));
+        assert_eq!(unwrap(&twice), "https://zoom.us/j/1");
+        for broken in [
+            "https://x.safelinks.protection.outlook.com/?url=https%3A%2F%2Fa%zz%",
+            "https://x.safelinks.protection.outlook.com/?url=%ff%fe",
+            "https://urldefense.com/v3/__",
+            "https://urldefense.com/v3/__https://a.b/**é__;w6k!!x",
+            "https://x.safelinks.protection.outlook.com/?url=javascript:alert(1)",
+        ] {
+            unwrap(broken);
+        }
+        assert_eq!(
+            unwrap("https://safelinks.protection.outlook.com.evil.test/?url=https%3A%2F%2Fzoom.us"),
+            "https://safelinks.protection.outlook.com.evil.test/?url=https%3A%2F%2Fzoom.us"
+        );
+    }
+}
