@@ -1,1 +1,31 @@
-//! placeholder
+//! The engine: find, plan, provision, rewrite, publish, verify, record. It knows calendars, platforms, mail and
+//! the store by their ports alone.
+//!
+//! [`Engine`] is what the command line and the server call. `plan` and `ladder` are pure. A preview, a run and a
+//! rollback share one way: preview stops before the journal, and a rollback's plan comes from the journal.
+
+mod batch;
+mod engine;
+mod error;
+mod ladder;
+mod mail;
+mod pipeline;
+mod plan;
+mod prepare;
+mod preview;
+mod rollback;
+mod settings;
+mod tally;
+mod trigger;
+mod worker;
+
+pub use batch::{Batch, Pace, QuietHours};
+pub use engine::{Connectors, Engine, Progress};
+pub use error::EngineError;
+pub use ladder::{MAX_RETRIES, delay};
+pub use plan::{Decision, Move, Rules, SkipReason, plan};
+pub use prepare::external_id;
+pub use preview::Previewed;
+pub use rollback::{Rollback, RollbackSelection, RolledBack};
+pub use settings::EngineSettings;
+pub use trigger::{Start, Trigger};

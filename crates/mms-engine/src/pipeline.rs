@@ -1,0 +1,758 @@
+//! One attempt at a request, page by page.
+//!
+//! What a crash finds is in the journal: `Planned` (the write may have happened), `Written` (mails may be due).
+//! So an attempt begins by settling what the one before left, and only then looks for meetings.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use mms_model::port::{
+    Finish, JournalEntry, JournalState, Lease, Scheduling, StoreError, Update, Updated, UserCalendar,
+};
+use mms_model::{
+    Attendee, Code, Counts, ErrorKind, EventId, InstanceId, Meeting, MeetingOutcome, MeetingRecord,
+    MigrationRequest, Participation, PortError, Recognition, TargetMeetingType, User,
+};
+
+use crate::engine::{Engine, Progress};
+use crate::prepare::{Change, Preparation, Prepared, failed, not_configured};
+use crate::tally::Tally;
+use crate::{ladder, mail};
+
+/// How often a meeting that keeps changing is read and planned anew within one attempt.
+pub(crate) const CONFLICT_TRIES: usize = 5;
+/// Requests to a calendar or platform at a time, of one user.
+const CONCURRENCY: usize = 8;
+
+/// How an attempt ends.
+pub(crate) struct Ending {
+    pub(crate) how: Finish,
+    pub(crate) counts: Counts,
+    pub(crate) message: String,
+}
+
+/// Why an attempt stops before it has seen every meeting.
+enum Stop {
+    /// The store failed or the lease is lost: nothing more may be done.
+    Store(StoreError),
+    /// The calendar, a platform or the mail server as a whole.
+    Port(PortError),
+    /// The worker shuts down.
+    Shutdown,
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<PortError> for Stop {
+    fn from(error: PortError) -> Self {
+        Self::Port(error)
+    }
+}
+
+/// A write that stands in the calendar, with what is known of it.
+struct Written {
+    entry: JournalEntry,
+    current: Meeting,
+    /// Attendees that the calendar server told.
+    told: u32,
+    remarks: Vec<(Code, String)>,
+}
+
+struct Run<'a> {
+    engine: &'a Engine,
+    request: &'a MigrationRequest,
+    lease: &'a Lease,
+    user: &'a User,
+    calendar: &'a dyn UserCalendar,
+    preparation: &'a Preparation<'a>,
+    tally: &'a mut Tally,
+    /// Events whose journal entry could not be settled: they are left alone in this attempt.
+    unsettled: HashSet<EventId>,
+    /// What an administrator should know.
+    message: &'a mut String,
+    /// A server asked to be left alone, or the mail server is away: the attempt ends after this page.
+    halt: Option<PortError>,
+    seen: u64,
+    progress: &'a (dyn Fn(Progress) + Send + Sync),
+}
+
+/// Runs one attempt at the claimed `request`.
+///
+/// # Errors
+/// The store's; every other failure is in the ending.
+pub(crate) async fn attempt(
+    engine: &Engine,
+    request: &MigrationRequest,
+    lease: &Lease,
+    stop: &(dyn Fn() -> bool + Send + Sync),
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<Ending, StoreError> {
+    let mut tally = tally_of(engine, request).await?;
+    let mut message = String::new();
+    let result = work(engine, request, lease, stop, progress, &mut tally, &mut message).await;
+    let how = match result {
+        Ok(()) if tally.waiting == 0 => None,
+        Ok(()) => Some(PortError::retry(Code::RetriesExhausted, message.clone())),
+        Err(Stop::Store(error)) => return Err(error),
+        Err(Stop::Shutdown) => {
+            let counts = tally.counts();
+            return Ok(Ending { how: Finish::HandedBack, counts, message });
+        }
+        Err(Stop::Port(error)) => {
+            message = error.to_string();
+            Some(error)
+        }
+    };
+    let now = engine.clock.now();
+    if let Some(error) = how {
+        let at = |wait: Duration| now.checked_add(wait).unwrap_or(now);
+        match error.kind {
+            ErrorKind::RetryAfter(wait) => {
+                let how = Finish::Retry { at: at(ladder::asked(wait)), counted: false };
+                return Ok(Ending { how, counts: tally.counts(), message });
+            }
+            ErrorKind::Retry | ErrorKind::Conflict => {
+                if let Some(wait) =
+                    ladder::delay(request.retries, engine.settings.retries, engine.ids.fraction())
+                {
+                    let how = Finish::Retry { at: at(wait), counted: true };
+                    return Ok(Ending { how, counts: tally.counts(), message });
+                }
+                message = format!("{}: tried for 24 hours; last: {message}", Code::RetriesExhausted);
+            }
+            ErrorKind::Permanent | ErrorKind::Gone | ErrorKind::Unauthorised => {}
+        }
+        give_up_waiting(engine, request, lease, &mut tally).await?;
+        return Ok(Ending { how: Finish::Failed, counts: tally.counts(), message });
+    }
+    let counts = tally.counts();
+    if counts.failed > 0 && message.is_empty() {
+        message.clone_from(&request.last_message);
+    }
+    let how = if counts.failed > 0 { Finish::Failed } else { Finish::Succeeded };
+    Ok(Ending { how, counts, message })
+}
+
+/// Counts what earlier attempts recorded.
+async fn tally_of(engine: &Engine, request: &MigrationRequest) -> Result<Tally, StoreError> {
+    let mut tally = Tally::default();
+    let mut after = None;
+    loop {
+        let page = engine.store.records(request.id, after.as_ref(), engine.page()).await?;
+        let Some(last) = page.last() else { return Ok(tally) };
+        after = Some(last.event.clone());
+        page.iter().for_each(|record| tally.count(record, true));
+    }
+}
+
+/// No retry is left: what waited for one has failed.
+async fn give_up_waiting(
+    engine: &Engine,
+    request: &MigrationRequest,
+    lease: &Lease,
+    tally: &mut Tally,
+) -> Result<(), StoreError> {
+    let mut after = None;
+    while tally.waiting > 0 {
+        let page = engine.store.records(request.id, after.as_ref(), engine.page()).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.event.clone());
+        let given_up: Vec<MeetingRecord> = page
+            .into_iter()
+            .filter(|record| record.outcome == MeetingOutcome::WillRetry)
+            .map(|record| {
+                tally.count(&record, false);
+                let record = MeetingRecord { outcome: MeetingOutcome::Failed, ..record };
+                tally.count(&record, true);
+                record
+            })
+            .collect();
+        engine.store.record(lease, &given_up).await?;
+    }
+    Ok(())
+}
+
+async fn work(
+    engine: &Engine,
+    request: &MigrationRequest,
+    lease: &Lease,
+    stop: &(dyn Fn() -> bool + Send + Sync),
+    progress: &(dyn Fn(Progress) + Send + Sync),
+    tally: &mut Tally,
+    message: &mut String,
+) -> Result<(), Stop> {
+    let user = engine.current_user(&request.user).await?;
+    let calendar = engine.open_calendar(&user).await?;
+    if let TargetMeetingType::Platform(target) = &request.migration.target
+        && !engine.connectors.platforms.iter().any(|p| p.platform() == *target)
+    {
+        return Err(not_configured(target).into());
+    }
+    let preparation = engine.preparation(&request.migration, &user, &*calendar, false);
+    let mut run = Run {
+        engine,
+        request,
+        lease,
+        user: &user,
+        calendar: &*calendar,
+        preparation: &preparation,
+        tally,
+        unsettled: HashSet::new(),
+        message,
+        halt: None,
+        seen: 0,
+        progress,
+    };
+    run.settle(stop).await?;
+    let from = engine.clock.now();
+    let mut pages = calendar.meetings(from);
+    while let Some(page) = pages.next().await? {
+        // A connector's page may be larger than ours.
+        let mut page = page.into_iter();
+        loop {
+            let part: Vec<_> = page.by_ref().take(engine.page() as usize).collect();
+            if part.is_empty() {
+                break;
+            }
+            if stop() {
+                return Err(Stop::Shutdown);
+            }
+            run.page(part).await?;
+            run.halted()?;
+        }
+    }
+    drop(pages);
+    run.leftovers(from, stop).await
+}
+
+impl Run<'_> {
+    fn halted(&mut self) -> Result<(), Stop> {
+        self.halt.take().map_or(Ok(()), |error| Err(Stop::Port(error)))
+    }
+
+    /// Finds out what became of the writes that an earlier attempt began, and goes on from there.
+    async fn settle(&mut self, stop: &(dyn Fn() -> bool + Send + Sync)) -> Result<(), Stop> {
+        let mut after = None;
+        loop {
+            let states = [JournalState::Planned, JournalState::Written];
+            let entries = self
+                .engine
+                .store
+                .journalled(self.request.id, &states, after.as_ref(), self.engine.page())
+                .await?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            if stop() {
+                return Err(Stop::Shutdown);
+            }
+            after = Some(last.event.clone());
+            self.settle_entries(entries).await?;
+            self.halted()?;
+        }
+    }
+
+    /// Settles journal entries; those whose event does not hold the change are abandoned, and their meetings
+    /// returned as they stand now.
+    async fn settle_entries(&mut self, entries: Vec<JournalEntry>) -> Result<Vec<Meeting>, Stop> {
+        let current = self.reread(entries.iter().map(|e| e.event.clone()).collect()).await;
+        let (mut written, mut abandoned, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        for (entry, current) in entries.into_iter().zip(current) {
+            match current {
+                Err(error) => {
+                    self.unsettled.insert(entry.event.clone());
+                    self.heed(&error);
+                    let record = failed(entry.record, &error);
+                    self.note(vec![record]).await?;
+                }
+                Ok(None) => {
+                    let gone = PortError::new(
+                        ErrorKind::Gone,
+                        Code::EventGone,
+                        "the event was deleted while it was being migrated",
+                    );
+                    let to = if entry.state == JournalState::Written {
+                        JournalState::Closed
+                    } else {
+                        JournalState::Abandoned
+                    };
+                    self.advance(to, vec![(entry.event, Some(failed(entry.record, &gone)))]).await?;
+                }
+                Ok(Some(current)) => {
+                    if entry.state == JournalState::Written || self.holds(&entry, &current).await? {
+                        // A server that tells attendees did so with the write.
+                        let told = if self.calendar.scheduling() == Scheduling::Server {
+                            entry.record.attendees_told
+                        } else {
+                            0
+                        };
+                        written.push(Written { entry, current, told, remarks: Vec::new() });
+                    } else {
+                        abandoned.push((entry.event, None));
+                        again.push(current);
+                    }
+                }
+            }
+        }
+        self.advance(JournalState::Abandoned, abandoned).await?;
+        let planned = written.iter().filter(|w| w.entry.state == JournalState::Planned);
+        let planned: Vec<_> = planned.map(|w| (w.entry.event.clone(), None)).collect();
+        self.advance(JournalState::Written, planned).await?;
+        self.complete(written).await?;
+        Ok(again)
+    }
+
+    async fn reread(&self, events: Vec<EventId>) -> Vec<Result<Option<Meeting>, PortError>> {
+        let now = self.engine.clock.now();
+        let reads: Vec<_> =
+            events.into_iter().map(|event| async move { self.calendar.get(&event, now).await }).collect();
+        futures_util::stream::iter(reads).buffered(CONCURRENCY).collect().await
+    }
+
+    /// Whether the event as it stands holds the journalled change.
+    async fn holds(&self, entry: &JournalEntry, current: &Meeting) -> Result<bool, Stop> {
+        if current.content == entry.written {
+            return Ok(true);
+        }
+        if current.version == entry.version || current.content == entry.original {
+            return Ok(false);
+        }
+        let there =
+            entry.targets.iter().all(|(instance, url)| join_url(current, instance) == Some(url.as_str()));
+        if !there {
+            return Ok(false);
+        }
+        // Where the link itself did not change, only the platform's coordinates tell.
+        if entry.targets.iter().any(|(_, url)| entry.record.old_url.as_deref() == Some(url)) {
+            let (prepared, _) = self.preparation.prepare(current.clone(), self.engine.clock.now()).await;
+            return Ok(matches!(prepared, Prepared::Settled(r) if r.outcome == MeetingOutcome::AlreadyThere));
+        }
+        Ok(true)
+    }
+
+    /// One page of what the calendar lists.
+    async fn page(&mut self, page: Vec<Result<Meeting, (EventId, PortError)>>) -> Result<(), Stop> {
+        self.seen += page.len() as u64;
+        let events: Vec<EventId> = page
+            .iter()
+            .map(|found| match found {
+                Ok(meeting) => meeting.id.clone(),
+                Err((event, _)) => event.clone(),
+            })
+            .collect();
+        let known = self.engine.store.records_of(self.request.id, &events).await?;
+        // Only what failed is tried again.
+        let done: HashSet<&EventId> = known
+            .iter()
+            .filter(|r| !matches!(r.outcome, MeetingOutcome::WillRetry | MeetingOutcome::Skipped))
+            .map(|r| &r.event)
+            .chain(&self.unsettled)
+            .collect();
+        let mut once = HashSet::new();
+        let (mut meetings, mut unreadable) = (Vec::new(), Vec::new());
+        for (found, event) in page.into_iter().zip(&events) {
+            if done.contains(event) || !once.insert(event) {
+                continue;
+            }
+            match found {
+                Ok(meeting) => meetings.push(meeting),
+                Err((event, error)) => unreadable.push((event, error)),
+            }
+        }
+        drop(done);
+        for (event, error) in unreadable {
+            self.heed(&error);
+            let record = self.unreadable(event, &error);
+            self.note(vec![record]).await?;
+        }
+        self.migrate(meetings).await?;
+        let counts = self.tally.counts();
+        self.engine.store.progress(self.lease, counts, self.engine.clock.now()).await?;
+        (self.progress)(Progress { request: self.request.id, seen: self.seen, counts });
+        Ok(())
+    }
+
+    fn unreadable(&self, event: EventId, error: &PortError) -> MeetingRecord {
+        let empty = MeetingRecord {
+            event,
+            uid: String::new(),
+            subject: String::new(),
+            outcome: MeetingOutcome::Failed,
+            code: None,
+            message: String::new(),
+            platform: None,
+            old_url: None,
+            new_url: None,
+            instances: Vec::new(),
+            attendees_told: 0,
+            at: self.engine.clock.now(),
+        };
+        failed(empty, error)
+    }
+
+    /// Prepares, journals, writes, verifies, tells and records; what changed meanwhile is read and planned anew.
+    async fn migrate(&mut self, meetings: Vec<Meeting>) -> Result<(), Stop> {
+        let mut todo = meetings;
+        for round in 0..=CONFLICT_TRIES {
+            let changes = self.prepare(todo).await?;
+            if changes.is_empty() {
+                return Ok(());
+            }
+            if round == CONFLICT_TRIES {
+                let conflict = PortError::new(
+                    ErrorKind::Conflict,
+                    Code::EventConflict,
+                    "the event kept changing while it was being migrated: it is tried again later",
+                );
+                let records = changes.into_iter().map(|change| failed(change.record, &conflict)).collect();
+                return self.note(records).await;
+            }
+            todo = self.publish(changes).await?;
+        }
+        Ok(())
+    }
+
+    async fn prepare(&mut self, meetings: Vec<Meeting>) -> Result<Vec<Change>, Stop> {
+        let now = self.engine.clock.now();
+        let preparation = self.preparation;
+        let steps: Vec<_> = meetings.into_iter().map(|meeting| preparation.prepare(meeting, now)).collect();
+        let prepared: Vec<_> = futures_util::stream::iter(steps).buffered(CONCURRENCY).collect().await;
+        let (mut changes, mut records) = (Vec::new(), Vec::new());
+        for (prepared, wait) in prepared {
+            match prepared {
+                Prepared::Change(change) => changes.push(*change),
+                Prepared::Settled(record) => {
+                    if let Some(wait) = wait {
+                        let kind = ErrorKind::RetryAfter(wait);
+                        self.heed(&PortError::new(kind, Code::PlatformError, record.message.clone()));
+                    }
+                    records.push(record);
+                }
+            }
+        }
+        self.note(records).await?;
+        Ok(changes)
+    }
+
+    /// Writes changes; returns the meetings whose event changed in between, as they stand now.
+    async fn publish(&mut self, changes: Vec<Change>) -> Result<Vec<Meeting>, Stop> {
+        let server = self.calendar.scheduling() == Scheduling::Server;
+        let now = self.engine.clock.now();
+        let (mut entries, mut attendees) = (Vec::new(), Vec::new());
+        for change in changes {
+            let Change { meeting, rewritten, targets, mut record, tell } = change;
+            if server {
+                record.attendees_told = u32::try_from(tell.len()).unwrap_or(u32::MAX);
+            }
+            let entry = JournalEntry {
+                request: self.request.id,
+                event: meeting.id,
+                uid: meeting.uid,
+                state: JournalState::Planned,
+                version: meeting.version,
+                original: meeting.content,
+                written: rewritten.content,
+                undone: Vec::new(),
+                targets,
+                record,
+                at: now,
+            };
+            entries.push((entry, if server { Vec::new() } else { tell }));
+            attendees.push(meeting.attendees);
+        }
+        self.engine.store.journal(self.lease, &entries).await?;
+        let entries: Vec<JournalEntry> = entries.into_iter().map(|(entry, _)| entry).collect();
+        let updates: Vec<Update> = entries
+            .iter()
+            .map(|entry| Update {
+                id: entry.event.clone(),
+                version: entry.version.clone(),
+                content: entry.written.clone(),
+                notify: self.engine.settings.notify,
+            })
+            .collect();
+        let results = self.calendar.update(updates).await;
+        if results.len() != entries.len() {
+            return Err(PortError::retry(
+                Code::CalendarServerError,
+                "the calendar did not answer every write",
+            )
+            .into());
+        }
+        let (mut written, mut unclear) = (Vec::new(), Vec::new());
+        for ((entry, before), result) in entries.into_iter().zip(attendees).zip(results) {
+            match result {
+                Ok(updated) => written.push((entry, before, updated)),
+                Err(error) if matches!(error.kind, ErrorKind::Conflict | ErrorKind::Gone) => {
+                    unclear.push(entry)
+                }
+                Err(error) => {
+                    self.heed(&error);
+                    let record = failed(entry.record, &error);
+                    if matches!(error.kind, ErrorKind::Retry | ErrorKind::RetryAfter(_)) {
+                        // The write may have happened: the entry stays open for the next attempt.
+                        self.note(vec![record]).await?;
+                    } else {
+                        self.advance(JournalState::Abandoned, vec![(entry.event, Some(record))]).await?;
+                    }
+                }
+            }
+        }
+        self.verify(written).await?;
+        self.settle_entries(unclear).await
+    }
+
+    /// Reads back what was written, and goes on with what reads back as written.
+    async fn verify(&mut self, written: Vec<(JournalEntry, Vec<Attendee>, Updated)>) -> Result<(), Stop> {
+        let entries = written.iter().map(|(entry, ..)| (entry.event.clone(), None)).collect();
+        self.advance(JournalState::Written, entries).await?;
+        let current = self.reread(written.iter().map(|(entry, ..)| entry.event.clone()).collect()).await;
+        let mut verified = Vec::new();
+        for ((entry, before, updated), current) in written.into_iter().zip(current) {
+            match current {
+                // It stands in the journal as written: the next attempt goes on.
+                Err(error) => {
+                    self.heed(&error);
+                    self.note(vec![failed(entry.record, &error)]).await?;
+                }
+                Ok(None) => {
+                    let error = PortError::new(
+                        ErrorKind::Gone,
+                        Code::EventGone,
+                        "the event was deleted right after its migration",
+                    );
+                    self.advance(
+                        JournalState::Closed,
+                        vec![(entry.event.clone(), Some(failed(entry.record, &error)))],
+                    )
+                    .await?;
+                }
+                Ok(Some(current)) if self.reads_back(&entry, &current) => {
+                    let mut remarks = updated.remarks;
+                    if let Some(remark) = answers_reset(&before, &current.attendees)
+                        && !remarks.iter().any(|(code, _)| *code == Code::AnswersReset)
+                    {
+                        remarks.push((Code::AnswersReset, remark));
+                    }
+                    verified.push(Written { entry, current, told: updated.attendees_told, remarks });
+                }
+                Ok(Some(_)) => {
+                    let error = PortError::retry(
+                        Code::WriteNotVerified,
+                        "the calendar took the update but does not hold it: look at the event in the calendar",
+                    );
+                    let record = failed(entry.record, &error);
+                    self.advance(JournalState::Abandoned, vec![(entry.event, Some(record))]).await?;
+                }
+            }
+        }
+        self.complete(verified).await
+    }
+
+    fn reads_back(&self, entry: &JournalEntry, current: &Meeting) -> bool {
+        current.content == entry.written
+            || entry.targets.iter().all(|(instance, url)| join_url(current, instance) == Some(url.as_str()))
+    }
+
+    /// Tells attendees and records the outcome.
+    async fn complete(&mut self, written: Vec<Written>) -> Result<(), Stop> {
+        let mut closed = Vec::new();
+        for write in written {
+            let Written { entry, current, told, remarks } = write;
+            let mut record =
+                MeetingRecord { attendees_told: told, at: self.engine.clock.now(), ..entry.record.clone() };
+            if let Some((code, message)) = remarks.into_iter().next() {
+                record.code = Some(code.name().to_owned());
+                record.message = message;
+            }
+            if self.calendar.scheduling() == Scheduling::Client {
+                let told = self.tell(&entry, &current).await?;
+                record.attendees_told = told.count;
+                if let Some((code, message)) = told.remark {
+                    record.code = Some(code.name().to_owned());
+                    record.message = message;
+                }
+                if let Some(error) = told.pending {
+                    let record = failed(record, &error);
+                    self.heed_mail(error);
+                    self.note(vec![record]).await?;
+                    continue;
+                }
+            }
+            closed.push((entry.event, Some(record)));
+        }
+        self.advance(JournalState::Closed, closed).await
+    }
+
+    async fn tell(&mut self, entry: &JournalEntry, current: &Meeting) -> Result<mail::Told, Stop> {
+        // Once the mail server is away, mails wait without knocking for each.
+        let sender = self.engine.connectors.sender.as_deref();
+        if let Some(error) = &self.halt
+            && matches!(error.code, Code::MailUnreachable | Code::MailRejected)
+            && sender.is_some()
+        {
+            let pending = Some(PortError::new(error.kind, error.code, error.message.clone()));
+            return Ok(mail::Told { pending, ..mail::Told::default() });
+        }
+        let itip = match self.calendar.invitation(&entry.written) {
+            Ok(itip) => itip,
+            Err(error) => return Ok(mail::Told { pending: Some(error), ..mail::Told::default() }),
+        };
+        let update = mail::Update {
+            event: &entry.event,
+            subject: &entry.record.subject,
+            language: language(current).unwrap_or_else(|| self.engine.settings.default_language.clone()),
+            join_url: entry.record.new_url.clone().unwrap_or_default(),
+            itip,
+            undo: false,
+        };
+        Ok(mail::tell(&*self.engine.store, sender, self.lease, self.user, &update).await?)
+    }
+
+    /// What waits for a retry but was not listed: gone, moved to the past, or no longer in scope.
+    async fn leftovers(
+        &mut self,
+        began: jiff::Timestamp,
+        stop: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<(), Stop> {
+        let mut after = None;
+        while self.tally.waiting > 0 {
+            let page = self.engine.store.records(self.request.id, after.as_ref(), self.engine.page()).await?;
+            let Some(last) = page.last() else { break };
+            if stop() {
+                return Err(Stop::Shutdown);
+            }
+            after = Some(last.event.clone());
+            let unseen: Vec<MeetingRecord> = page
+                .into_iter()
+                .filter(|r| r.outcome == MeetingOutcome::WillRetry && r.at < began)
+                .filter(|r| !self.unsettled.contains(&r.event))
+                .collect();
+            let open = [JournalState::Planned, JournalState::Written];
+            let current = self.reread(unseen.iter().map(|r| r.event.clone()).collect()).await;
+            let mut meetings = Vec::new();
+            for (record, current) in unseen.into_iter().zip(current) {
+                match current {
+                    Err(error) => self.note(vec![failed(record, &error)]).await?,
+                    Ok(Some(meeting)) => meetings.push(meeting),
+                    Ok(None) => {
+                        let message = "The event is no longer in the calendar.".to_owned();
+                        let outcome = MeetingOutcome::Skipped;
+                        let code = Some(Code::EventGone.name().to_owned());
+                        self.note(vec![MeetingRecord { outcome, code, message, ..record }]).await?;
+                    }
+                }
+            }
+            if !meetings.is_empty() && !self.is_open(&open, &meetings).await? {
+                self.migrate(meetings).await?;
+                self.halted()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a journal entry of one of `meetings` is still open.
+    async fn is_open(&self, states: &[JournalState], meetings: &[Meeting]) -> Result<bool, Stop> {
+        let mut after = None;
+        loop {
+            let open = self
+                .engine
+                .store
+                .journalled(self.request.id, states, after.as_ref(), self.engine.page())
+                .await?;
+            let Some(last) = open.last() else { return Ok(false) };
+            if open.iter().any(|entry| meetings.iter().any(|m| m.id == entry.event)) {
+                return Ok(true);
+            }
+            after = Some(last.event.clone());
+        }
+    }
+
+    async fn advance(
+        &mut self,
+        to: JournalState,
+        entries: Vec<(EventId, Option<MeetingRecord>)>,
+    ) -> Result<(), Stop> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let events: Vec<EventId> =
+            entries.iter().filter(|(_, record)| record.is_some()).map(|(event, _)| event.clone()).collect();
+        let before = self.before(&events).await?;
+        self.engine.store.advance(self.lease, to, &entries).await?;
+        self.count(&before, entries.iter().filter_map(|(_, record)| record.as_ref()));
+        Ok(())
+    }
+
+    async fn note(&mut self, records: Vec<MeetingRecord>) -> Result<(), Stop> {
+        let events: Vec<EventId> = records.iter().map(|record| record.event.clone()).collect();
+        let before = self.before(&events).await?;
+        self.engine.store.record(self.lease, &records).await?;
+        self.count(&before, records.iter());
+        Ok(())
+    }
+
+    async fn before(&self, events: &[EventId]) -> Result<Vec<MeetingRecord>, Stop> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.engine.store.records_of(self.request.id, events).await?)
+    }
+
+    fn count<'r>(&mut self, before: &[MeetingRecord], after: impl Iterator<Item = &'r MeetingRecord>) {
+        before.iter().for_each(|record| self.tally.count(record, false));
+        for record in after {
+            self.tally.count(record, true);
+            if let Some(code) = &record.code
+                && record.outcome != MeetingOutcome::Skipped
+            {
+                *self.message = format!("{code}: {}: {}", record.subject, record.message);
+            }
+        }
+    }
+
+    /// A server that asks to be left alone is left alone.
+    fn heed(&mut self, error: &PortError) {
+        if matches!(error.kind, ErrorKind::RetryAfter(_)) && self.halt.is_none() {
+            self.halt = Some(PortError::new(error.kind, error.code, error.message.clone()));
+        }
+    }
+
+    /// No more meetings are written while nobody can be told of them.
+    fn heed_mail(&mut self, error: PortError) {
+        let again = matches!(error.kind, ErrorKind::Retry | ErrorKind::RetryAfter(_));
+        if again && error.code == Code::MailUnreachable && self.halt.is_none() {
+            self.halt = Some(error);
+        } else {
+            self.heed(&error);
+        }
+    }
+}
+
+/// The join URL that `instance` of `meeting` has.
+pub(crate) fn join_url<'m>(meeting: &'m Meeting, instance: &InstanceId) -> Option<&'m str> {
+    let instance = meeting.instances.iter().find(|i| i.id == *instance)?;
+    match &instance.recognition {
+        Recognition::One(online) => online.join_url.as_deref(),
+        _ => None,
+    }
+}
+
+/// The language of the meeting's first block that shows one.
+pub(crate) fn language(meeting: &Meeting) -> Option<String> {
+    meeting.instances.iter().find_map(|i| match &i.recognition {
+        Recognition::One(online) => online.language.clone(),
+        _ => None,
+    })
+}
+
+/// Attendees whose answer the write lost.
+fn answers_reset(before: &[Attendee], after: &[Attendee]) -> Option<String> {
+    let open = |a: &Attendee| a.participation == Participation::NeedsAction;
+    let now_open: HashSet<_> = after.iter().filter(|a| open(a)).map(|a| &a.address).collect();
+    let lost = before.iter().filter(|a| !open(a) && now_open.contains(&a.address)).count();
+    (lost > 0).then(|| format!("the server reset the answers of {lost} attendees when it stored the update"))
+}

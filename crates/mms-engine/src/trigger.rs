@@ -1,0 +1,112 @@
+//! Triggers: who wants whom migrated.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mms_model::port::{Enqueue, Enqueued};
+use mms_model::{Identity, MigrationType, RequestId, User};
+
+use crate::{Engine, EngineError};
+
+/// The setting that switches migrations on and off.
+const ENABLED: &str = "MeetingMigrationEnabled";
+
+/// Why a migration is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// An administrator asks; refused where migrations are switched off.
+    Manual,
+    /// Something happened; ignored where migrations are switched off.
+    Automatic,
+}
+
+/// A migration to be started.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Whose.
+    pub user: User,
+    /// From what to where.
+    pub migration: MigrationType,
+    /// Why.
+    pub trigger: Trigger,
+    /// Without the grace period.
+    pub at_once: bool,
+    /// Earliest instant (a batch's pace).
+    pub not_before: Option<Timestamp>,
+    /// The same for the same trigger that comes again (a batch that is resumed); none for a new one.
+    pub id: Option<RequestId>,
+    /// Who asks.
+    pub requested_by: String,
+}
+
+impl Start {
+    /// An administrator's start of `migration` for `user`, after the grace period.
+    pub fn manual(user: User, migration: MigrationType, requested_by: impl Into<String>) -> Self {
+        let requested_by = requested_by.into();
+        Self {
+            user,
+            migration,
+            trigger: Trigger::Manual,
+            at_once: false,
+            not_before: None,
+            id: None,
+            requested_by,
+        }
+    }
+
+    /// Skips the grace period.
+    #[must_use]
+    pub fn at_once(self) -> Self {
+        Self { at_once: true, ..self }
+    }
+}
+
+impl Engine {
+    /// The user that an administrator names.
+    ///
+    /// # Errors
+    /// Unknown or ambiguous, naming what was looked for.
+    pub async fn resolve(&self, identity: &Identity) -> Result<User, EngineError> {
+        Ok(self.connectors.directory.resolve(identity).await?)
+    }
+
+    /// Makes a request, or joins the user's waiting one. `None` where an automatic trigger comes while migrations
+    /// are switched off.
+    ///
+    /// # Errors
+    /// [`EngineError::Disabled`] for a manual start while migrations are switched off; the store's.
+    pub async fn start(&self, start: Start) -> Result<Option<Enqueued>, EngineError> {
+        if !self.migration_enabled().await? {
+            return match start.trigger {
+                Trigger::Manual => Err(EngineError::Disabled),
+                Trigger::Automatic => Ok(None),
+            };
+        }
+        let trigger = Enqueue {
+            id: start.id.unwrap_or_else(|| RequestId(self.ids.uuid())),
+            user: start.user,
+            migration: start.migration,
+            now: self.clock.now(),
+            grace: if start.at_once { Duration::ZERO } else { self.settings.grace },
+            not_before: start.not_before,
+            requested_by: start.requested_by,
+        };
+        Ok(Some(self.store.enqueue(trigger).await?))
+    }
+
+    /// Whether migrations are switched on; they are unless somebody switched them off.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn migration_enabled(&self) -> Result<bool, EngineError> {
+        Ok(self.store.setting(ENABLED).await?.is_none_or(|value| value != "false"))
+    }
+
+    /// Switches migrations on or off.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn set_migration_enabled(&self, enabled: bool) -> Result<(), EngineError> {
+        Ok(self.store.set_setting(ENABLED, if enabled { "true" } else { "false" }).await?)
+    }
+}
