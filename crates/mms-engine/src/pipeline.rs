@@ -429,7 +429,7 @@ impl Run<'_> {
                         let kind = ErrorKind::RetryAfter(wait);
                         self.heed(&PortError::new(kind, Code::PlatformError, record.message.clone()));
                     }
-                    records.push(record);
+                    records.push(*record);
                 }
             }
         }

@@ -24,7 +24,7 @@ const REMEMBERED: usize = 4096;
 /// What is to be done with a meeting, computed through.
 pub(crate) enum Prepared {
     /// Nothing is written; the record says why.
-    Settled(MeetingRecord),
+    Settled(Box<MeetingRecord>),
     /// To be written.
     Change(Box<Change>),
 }
@@ -120,7 +120,7 @@ impl Preparation<'_> {
         let settled = |outcome, message: String| {
             let mut record = record(&meeting, outcome, now);
             record.message = message;
-            (Prepared::Settled(record), None)
+            (Prepared::Settled(Box::new(record)), None)
         };
         let rules = Rules {
             migration: self.migration,
@@ -133,7 +133,10 @@ impl Preparation<'_> {
             Decision::Fail(code, message) => {
                 let error = PortError::permanent(code, message);
                 return (
-                    Prepared::Settled(failed(record(&meeting, MeetingOutcome::Failed, now), &error)),
+                    Prepared::Settled(Box::new(failed(
+                        record(&meeting, MeetingOutcome::Failed, now),
+                        &error,
+                    ))),
                     None,
                 );
             }
@@ -156,7 +159,7 @@ impl Preparation<'_> {
                 };
                 let mut record = record(&meeting, MeetingOutcome::Failed, now);
                 record.platform = moves.first().map(|m| m.old.platform.to_string());
-                (Prepared::Settled(failed(record, &error)), wait)
+                (Prepared::Settled(Box::new(failed(record, &error))), wait)
             }
         }
     }

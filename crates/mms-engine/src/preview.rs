@@ -73,7 +73,7 @@ fn settled(record: MeetingRecord) -> Previewed {
 
 fn of(prepared: Prepared) -> Previewed {
     match prepared {
-        Prepared::Settled(record) => settled(record),
+        Prepared::Settled(record) => settled(*record),
         Prepared::Change(change) => Previewed {
             record: change.record,
             changes: change.rewritten.changes,
