@@ -19,6 +19,12 @@ pub(crate) const TRANSITION: &str = "INSERT INTO transition (request, number, at
     SELECT seq, (SELECT count(*) FROM transition t WHERE t.request = r.seq), $2, state, retries, $3
     FROM request r WHERE id = $1";
 
+/// Other processes that hold leases.
+pub(crate) const LEASEHOLDERS: &str = "SELECT DISTINCT lease_process FROM request
+    WHERE lease_until > $1 AND lease_process IS NOT NULL AND lease_process <> $2";
+/// A process has ended, and its leases with it.
+pub(crate) const END_LEASES: &str =
+    "UPDATE request SET lease_until = $1 WHERE lease_process = $2 AND lease_until > $1";
 /// A worker died: its lease ran out, or lies so far ahead that the clock must have been set back since.
 pub(crate) const EXPIRED: &str = "SELECT id FROM request
     WHERE state = 'InProgress' AND (lease_until <= $1 OR lease_until > $2) ORDER BY lease_until LIMIT 1";
@@ -44,9 +50,10 @@ pub(crate) const UNDOABLE: &str = "SELECT id FROM request r WHERE id = $3
     (SELECT 1 FROM request o WHERE o.user_id = r.user_id AND o.lease_until IS NOT NULL
         AND (o.state = 'InProgress' OR (o.lease_until > $1 AND o.lease_until <= $2)))";
 pub(crate) const CLAIM: &str = "UPDATE request SET state = 'InProgress', claims = claims + 1,
-    lease_token = lease_token + 1, lease_worker = $2, lease_until = $3, modified = $4 WHERE id = $1 RETURNING *";
+    lease_token = lease_token + 1, lease_worker = $2, lease_process = $5, lease_until = $3, modified = $4
+    WHERE id = $1 RETURNING *";
 pub(crate) const CLAIM_ROLLBACK: &str = "UPDATE request SET lease_token = lease_token + 1, lease_worker = $2,
-    lease_until = $3 WHERE id = $1 RETURNING *";
+    lease_process = $4, lease_until = $3 WHERE id = $1 RETURNING *";
 pub(crate) const BEGIN_ATTEMPT: &str = "INSERT INTO attempt (request, token, started)
     SELECT seq, lease_token, $2 FROM request WHERE id = $1";
 pub(crate) const END_ATTEMPT: &str =

@@ -20,7 +20,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{QueryBuilder, Row, SqlSafeStr, Sqlite, Transaction};
 
-use crate::lock::DaemonLock;
+use crate::lock::{DaemonLock, SignOfLife, has_ended};
 use crate::row::{from_json, instant, journal_name, json, mailing_name, micros};
 use crate::{content, failure, row, sql};
 
@@ -44,6 +44,8 @@ pub struct SqliteStore {
     write: SqlitePool,
     read: SqlitePool,
     _lock: Option<DaemonLock>,
+    /// None where the store is only read.
+    alive: Option<SignOfLife>,
 }
 
 /// A lease this far ahead of what any clock could have granted was granted before the clock was set back.
@@ -73,6 +75,7 @@ impl SqliteStore {
         } else {
             create(path)?;
         }
+        let alive = if access == Access::ReadOnly { None } else { Some(SignOfLife::give(path)?) };
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)
@@ -90,7 +93,7 @@ impl SqliteStore {
         let fail = |error| failure::describe(path, &error);
         let write = pool(1).connect_with(writing).await.map_err(fail)?;
         let read = pool(4).connect_lazy_with(reading);
-        let store = Self { path: path.to_owned(), write, read, _lock: lock };
+        let store = Self { path: path.to_owned(), write, read, _lock: lock, alive };
         store.bring_up_to_date(access).await?;
         Ok(store)
     }
@@ -176,6 +179,8 @@ impl SqliteStore {
         rollback: bool,
     ) -> Result<Option<(MigrationRequest, Lease)>, StoreError> {
         let mut transaction = self.begin().await?;
+        let process = self.alive.as_ref().map(SignOfLife::process);
+        self.end_leases_of_the_dead(&mut transaction, process.as_deref(), now).await?;
         let mut found: Option<String> = None;
         for candidate in candidates {
             let query = sqlx::query_scalar(*candidate).bind(micros(now)).bind(lease_horizon(now, lease));
@@ -195,7 +200,7 @@ impl SqliteStore {
             .bind(&found)
             .bind(worker)
             .bind(micros(until));
-        let claim = if rollback { claim } else { claim.bind(micros(now)) };
+        let claim = if rollback { claim } else { claim.bind(micros(now)) }.bind(&process);
         let claimed = claim.fetch_one(&mut *transaction).await.map_err(|e| self.fail(&e))?;
         let request = row::request(&claimed)?;
         let token = claimed.try_get("lease_token").map_err(|e| self.fail(&e))?;
@@ -210,6 +215,30 @@ impl SqliteStore {
         self.commit(transaction).await?;
         let lease = Lease { request: request.id, token, until };
         Ok(Some((request, lease)))
+    }
+
+    /// A worker whose process was killed holds its lease for nobody: its request can be taken up at once.
+    async fn end_leases_of_the_dead(
+        &self,
+        connection: &mut SqliteConnection,
+        process: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let holders: Vec<String> = sqlx::query_scalar(sql::LEASEHOLDERS)
+            .bind(micros(now))
+            .bind(process.unwrap_or_default())
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(|e| self.fail(&e))?;
+        for holder in holders.iter().filter(|holder| has_ended(&self.path, holder)) {
+            sqlx::query(sql::END_LEASES)
+                .bind(micros(now))
+                .bind(holder)
+                .execute(&mut *connection)
+                .await
+                .map_err(|e| self.fail(&e))?;
+        }
+        Ok(())
     }
 
     async fn put_records<'r>(

@@ -24,6 +24,8 @@ CREATE TABLE request (
     newest       INTEGER NOT NULL DEFAULT 1 CHECK (newest IN (0, 1)),
     lease_token  BIGINT  NOT NULL DEFAULT 0,
     lease_worker TEXT,
+    -- The process of the worker; when it has ended, so has the lease.
+    lease_process TEXT,
     lease_until  BIGINT,
     CHECK ((lease_worker IS NULL) = (lease_until IS NULL)),
     CHECK (state <> 'InProgress' OR lease_until IS NOT NULL),
