@@ -1,0 +1,361 @@
+//! Replacing the meeting in an invite: its blocks, its place in LOCATION, its properties, and nothing
+//! else.
+
+mod property;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use mms_model::{
+    InstanceId, JoinInformation, PartChange, Platform, Recognition, Replacement, Rewrite, Rewritten,
+};
+
+use crate::event::{Source, Sources, find, instance_id};
+use crate::ical::{Component, Document, Edits, Line};
+use crate::recognise::{BodyFormat, Findings, Recogniser};
+use crate::render::{TemplateError, Templates};
+
+/// Why a meeting's content cannot be rewritten.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RewriteError {
+    /// The event does not hold what the plan says.
+    #[error("the event has no component {0:?} any more")]
+    NoSuchInstance(InstanceId),
+    /// The meeting to be replaced was not found where the plan says.
+    #[error("the meeting {key} is no longer in the event: it was edited meanwhile")]
+    NotFound {
+        /// Its key.
+        key: String,
+    },
+    /// The event is in windows-1252, which cannot say what the new block says.
+    #[error(
+        "the event is no UTF-8, and its encoding cannot hold the new block: save it as UTF-8, or choose a template without such letters"
+    )]
+    Encoding,
+    /// The result does not say what it should; nothing was changed.
+    #[error(
+        "after the replacement {part} would not show the new meeting ({found}): the invite is left as it was; please report it with the invite's text"
+    )]
+    NotReplaceable {
+        /// Which component.
+        part: String,
+        /// What would be recognised instead.
+        found: String,
+    },
+    /// An administrator's template failed.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+}
+
+/// Rewrites invites. Cheap to share; holds no state.
+#[derive(Debug, Clone)]
+pub struct Editor {
+    recogniser: Arc<Recogniser>,
+    templates: Arc<Templates>,
+}
+
+impl Editor {
+    /// An editor that finds blocks with `recogniser` and writes them with `templates`.
+    pub fn new(recogniser: Arc<Recogniser>, templates: Arc<Templates>) -> Self {
+        Self { recogniser, templates }
+    }
+
+    /// The recogniser.
+    pub fn recogniser(&self) -> &Recogniser {
+        &self.recogniser
+    }
+
+    /// Replaces what `rewrite` names. Content that says it all already comes back as it was, with no
+    /// changes.
+    ///
+    /// # Errors
+    /// [`RewriteError`]; the content is not touched then.
+    pub fn rewrite(&self, content: &[u8], rewrite: &Rewrite) -> Result<Rewritten, RewriteError> {
+        let document = Document::parse(content);
+        let mut edits = Edits::default();
+        let mut changes = Vec::new();
+        for replacement in &rewrite.replacements {
+            let component = document
+                .named("VEVENT")
+                .find(|c| instance_id(&document, c) == replacement.instance)
+                .ok_or_else(|| RewriteError::NoSuchInstance(replacement.instance.clone()))?;
+            let mut change = ComponentChange {
+                editor: self,
+                document: &document,
+                component,
+                replacement,
+                edits: &mut edits,
+                changes: Vec::new(),
+            };
+            change.run()?;
+            if !change.changes.is_empty() {
+                changes.append(&mut change.changes);
+                renew(&document, component, rewrite, &mut edits);
+            }
+        }
+        if changes.is_empty() {
+            return Ok(Rewritten { content: content.to_vec(), changes });
+        }
+        let content = edits.apply(content);
+        self.verify(&content, rewrite)?;
+        Ok(Rewritten { content, changes })
+    }
+
+    /// The result must be recognised as the target and as nothing else.
+    fn verify(&self, content: &[u8], rewrite: &Rewrite) -> Result<(), RewriteError> {
+        let document = Document::parse(content);
+        for replacement in &rewrite.replacements {
+            let part = match &replacement.instance {
+                InstanceId::Master => "the event".to_owned(),
+                InstanceId::Exception(id) => format!("the exception of {id}"),
+            };
+            let not = |found: String| RewriteError::NotReplaceable { part: part.clone(), found };
+            let component = document
+                .named("VEVENT")
+                .find(|c| instance_id(&document, c) == replacement.instance)
+                .ok_or_else(|| not("the component is gone".to_owned()))?;
+            match find(&document, component, &self.recogniser).1.recognition {
+                Recognition::One(meeting) if self.is_target(&meeting, &replacement.target) => {}
+                Recognition::One(meeting) => {
+                    return Err(not(meeting.join_url.unwrap_or(meeting.key)));
+                }
+                Recognition::None => return Err(not("no meeting".to_owned())),
+                Recognition::Ambiguous(all) => {
+                    let keys: Vec<_> = all.into_iter().map(|m| m.key).collect();
+                    return Err(not(keys.join(" and ")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_target(&self, found: &mms_model::OnlineMeeting, target: &JoinInformation) -> bool {
+        found.join_url.as_deref() == Some(&target.join_url)
+            || self.recogniser.url(&target.join_url).is_some_and(|m| m.key == found.key)
+    }
+}
+
+/// The change of one component.
+struct ComponentChange<'a, 'd> {
+    editor: &'a Editor,
+    document: &'d Document<'d>,
+    component: &'d Component,
+    replacement: &'a Replacement,
+    edits: &'a mut Edits,
+    changes: Vec<PartChange>,
+}
+
+impl ComponentChange<'_, '_> {
+    fn run(&mut self) -> Result<(), RewriteError> {
+        let document = self.document;
+        let component = self.component;
+        let (sources, findings) = find(document, component, &self.editor.recogniser);
+        let old = match &findings.recognition {
+            Recognition::One(meeting) if meeting.key == self.replacement.key => meeting.platform.clone(),
+            Recognition::One(meeting) if self.editor.is_target(meeting, &self.replacement.target) => {
+                meeting.platform.clone()
+            }
+            _ => return Err(RewriteError::NotFound { key: self.replacement.key.clone() }),
+        };
+        let blocks = self.bodies(&sources, &findings)?;
+        self.location(&sources, &findings, blocks > 0)?;
+        self.properties(&sources, &findings, &old)
+    }
+
+    /// Replaces the blocks; returns in how many bodies there was one.
+    fn bodies(&mut self, sources: &Sources<'_>, findings: &Findings) -> Result<usize, RewriteError> {
+        let mut replaced = 0;
+        for (index, (format, source)) in sources.bodies.iter().enumerate() {
+            let text = &source.text.decoded;
+            let mut after = String::with_capacity(text.len() + 512);
+            let mut at = 0;
+            let mut first = true;
+            for block in findings.blocks.iter().filter(|block| block.body == index) {
+                let (Some(between), Some(old)) =
+                    (text.get(at..block.range.start), text.get(block.range.clone()))
+                else {
+                    continue;
+                };
+                let new = if first { self.block(*format, old)? } else { String::new() };
+                first = false;
+                after.push_str(between);
+                after.push_str(&new);
+                at = block.range.end;
+                self.splice(source, &block.range, &new)?;
+            }
+            after.push_str(text.get(at..).unwrap_or_default());
+            replaced += usize::from(!first);
+            self.note(source, after);
+        }
+        Ok(replaced)
+    }
+
+    /// The new block, with the blank space around it that the old one took in.
+    fn block(&self, format: BodyFormat, old: &str) -> Result<String, RewriteError> {
+        let Replacement { target, language, .. } = self.replacement;
+        let block = self.editor.templates.render(format, target, language)?;
+        let leading = &old[..old.len() - old.trim_start().len()];
+        let trailing = &old[old.trim_end().len()..];
+        Ok(format!("{leading}{block}{trailing}"))
+    }
+
+    /// Replaces what names the meeting in LOCATION: a link by the link, a label by the label. Where no
+    /// block tells how to join, the first label becomes the link.
+    fn location(
+        &mut self,
+        sources: &Sources<'_>,
+        findings: &Findings,
+        has_block: bool,
+    ) -> Result<(), RewriteError> {
+        let Some(source) = &sources.location else { return Ok(()) };
+        let text = &source.text.decoded;
+        let target = &self.replacement.target;
+        let is_link = |old: &str| old.contains("://");
+        let linked = findings.location.iter().any(|r| text.get(r.clone()).is_some_and(is_link));
+        let mut link_due = linked || !has_block;
+        let mut after = String::with_capacity(text.len());
+        let mut at = 0;
+        for range in &findings.location {
+            let (Some(between), Some(old)) = (text.get(at..range.start), text.get(range.clone())) else {
+                continue;
+            };
+            let new = if link_due && (is_link(old) || !linked) {
+                link_due = false;
+                target.join_url.as_str()
+            } else if is_link(old) {
+                ""
+            } else {
+                target.display_name.as_str()
+            };
+            after.push_str(between);
+            after.push_str(new);
+            at = range.end;
+            self.splice(source, range, new)?;
+        }
+        after.push_str(text.get(at..).unwrap_or_default());
+        self.note(source, after);
+        Ok(())
+    }
+
+    /// Replaces, removes or keeps each property that names the meeting. The first one that goes leaves
+    /// its place to a CONFERENCE (RFC 7986 section 5.11), so that clients still have a link to follow.
+    fn properties(
+        &mut self,
+        sources: &Sources<'_>,
+        findings: &Findings,
+        old: &Platform,
+    ) -> Result<(), RewriteError> {
+        let named = |index: usize| findings.properties.contains(&index);
+        let conference = |index: usize, name: &str| name == "CONFERENCE" && named(index);
+        let mut has_conference =
+            sources.properties.iter().enumerate().any(|(index, (name, _))| conference(index, name));
+        let mut conferences = 0;
+        for (index, (name, source)) in sources.properties.iter().enumerate() {
+            let value = &source.text.decoded;
+            let target = &self.replacement.target;
+            match property::change(name, value, named(index), old, target, conferences) {
+                property::Change::Keep => {}
+                property::Change::Value(new) => {
+                    self.splice(source, &(0..value.len()), &new)?;
+                    self.note(source, new);
+                }
+                property::Change::Remove => {
+                    self.edits.replace(source.line.raw.clone(), Vec::new());
+                    self.note(source, String::new());
+                    if named(index) && !has_conference {
+                        has_conference = true;
+                        self.put_conference(source.line.raw.end);
+                    }
+                }
+            }
+            conferences += usize::from(conference(index, name));
+        }
+        Ok(())
+    }
+
+    fn put_conference(&mut self, at: usize) {
+        let target = &self.replacement.target;
+        let line = property::conference(target);
+        self.edits.insert_line(self.document.bytes, at, line.as_bytes());
+        self.changes.push(PartChange {
+            instance: self.replacement.instance.clone(),
+            part: "CONFERENCE".to_owned(),
+            before: String::new(),
+            after: target.join_url.clone(),
+        });
+    }
+
+    fn splice(
+        &mut self,
+        source: &Source<'_>,
+        range: &std::ops::Range<usize>,
+        new: &str,
+    ) -> Result<(), RewriteError> {
+        if source.text.decoded.get(range.clone()) == Some(new) {
+            return Ok(());
+        }
+        let raw = source
+            .text
+            .raw(range)
+            .ok_or_else(|| RewriteError::NotFound { key: self.replacement.key.clone() })?;
+        let start = source.line.value.start;
+        let encoded = source.text.encode(new).ok_or(RewriteError::Encoding)?;
+        self.edits.replace_in_line(self.document.bytes, start + raw.start..start + raw.end, &encoded);
+        Ok(())
+    }
+
+    fn note(&mut self, source: &Source<'_>, after: String) {
+        if source.text.decoded == after {
+            return;
+        }
+        self.changes.push(PartChange {
+            instance: self.replacement.instance.clone(),
+            part: source.line.name(self.document.bytes).to_ascii_uppercase(),
+            before: source.text.decoded.clone(),
+            after,
+        });
+    }
+}
+
+/// Renews DTSTAMP and LAST-MODIFIED; raises SEQUENCE only where that is asked for (RFC 5546 section
+/// 2.1.4: a change of link is no rescheduling).
+fn renew(document: &Document<'_>, component: &Component, rewrite: &Rewrite, edits: &mut Edits) {
+    let stamp = utc(rewrite.stamp);
+    for line in document.own_lines(component) {
+        let value = |edits: &mut Edits, new: &str| {
+            edits.replace_in_line(document.bytes, line.value.clone(), new.as_bytes());
+        };
+        if line.is(document.bytes, "DTSTAMP") || line.is(document.bytes, "LAST-MODIFIED") {
+            value(edits, &stamp);
+        }
+        let counts =
+            line.is(document.bytes, "SEQUENCE") || line.is(document.bytes, "X-MICROSOFT-CDO-APPT-SEQUENCE");
+        if rewrite.raise_sequence && counts {
+            value(edits, &raised(document, line));
+        }
+    }
+    if document.property(component, "DTSTAMP").is_none() {
+        insert(document, component, &format!("DTSTAMP:{stamp}"), edits);
+    }
+    if rewrite.raise_sequence && document.property(component, "SEQUENCE").is_none() {
+        insert(document, component, "SEQUENCE:1", edits);
+    }
+}
+
+/// Inserts a line behind BEGIN.
+fn insert(document: &Document<'_>, component: &Component, line: &str, edits: &mut Edits) {
+    if let Some(begin) = document.lines.get(component.lines.start) {
+        edits.insert_line(document.bytes, begin.raw.end, line.as_bytes());
+    }
+}
+
+fn raised(document: &Document<'_>, line: &Line) -> String {
+    let sequence: u32 = line.value(document.bytes).trim().parse().unwrap_or(0);
+    sequence.saturating_add(1).to_string()
+}
+
+/// An instant as iCalendar writes it in UTC.
+pub(crate) fn utc(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string()
+}
