@@ -2,3 +2,6 @@
 
 pub mod caldav;
 pub mod ics_folder;
+mod invites;
+
+pub use invites::Invites;

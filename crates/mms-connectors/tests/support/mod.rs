@@ -7,7 +7,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mms_connectors::calendar::caldav::{CalDav, CalDavSettings, Invites};
+use mms_connectors::calendar::{
+    Invites,
+    caldav::{CalDav, CalDavSettings},
+};
 use mms_model::port::{Calendar as _, UserCalendar};
 use mms_model::{
     Address, Attendee, CalendarLocation, EventId, Instance, InstanceId, Meeting, OnlineMeeting,

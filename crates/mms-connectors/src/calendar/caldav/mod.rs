@@ -9,7 +9,6 @@ mod dav;
 mod diagnosis;
 mod discovery;
 mod failure;
-mod invites;
 mod listing;
 mod location;
 mod multistatus;
@@ -27,8 +26,8 @@ use async_trait::async_trait;
 use mms_model::port::{Calendar, UserCalendar};
 use mms_model::{PortError, User};
 
+pub use crate::calendar::Invites;
 pub use diagnosis::diagnose;
-pub use invites::Invites;
 pub use settings::{Auth, CalDavSettings, SchedulingChoice};
 
 use self::discovery::{Discovered, discover};

@@ -17,11 +17,11 @@ use url::Url;
 use super::dav::{self, MultigetError};
 use super::discovery::{Discovered, identity};
 use super::failure::{no_answer, refused};
-use super::invites::Invites;
 use super::listing::Pages;
 use super::object::{self, Put, Stored, with_crlf};
 use super::readback::{self, Differences};
 use super::version::Tags;
+use crate::calendar::Invites;
 use crate::transport::{Session, TransportError, place};
 
 /// The calendars of one user, opened.

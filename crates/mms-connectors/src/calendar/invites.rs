@@ -1,4 +1,4 @@
-//! What the connector needs of iCalendar.
+//! What the calendar connectors need of iCalendar.
 
 use jiff::Timestamp;
 use mms_model::{Meeting, PortError, Rewrite, Rewritten, User};
