@@ -1,5 +1,7 @@
 //! How fast one invite is rewritten: parse, recognise, replace, serialise. In bytes of invite a second.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::hint::black_box;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Every block that we render is recognised as the meeting that it was rendered for.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use mms_invite::recognise::{BodyFormat, BodyPart, CustomPlatform, EventText, Recogniser, RecogniserOptions};
 use mms_invite::render::Templates;
 use mms_model::{DialIn, JoinInformation, Platform, Recognition};

@@ -1,5 +1,7 @@
 //! Rewriting, undoing and reading whole invites.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;

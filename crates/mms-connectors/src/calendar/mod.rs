@@ -1,6 +1,7 @@
 //! Calendar systems.
 
 pub mod caldav;
+mod editor;
 pub mod ics_folder;
 mod invites;
 
