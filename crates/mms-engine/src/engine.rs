@@ -10,7 +10,7 @@ use mms_model::port::{
 };
 use mms_model::{
     Attempt, Clock, Code, Counts, ErrorKind, EventId, IdSource, Identity, MeetingRecord, MigrationRequest,
-    MigrationType, PortError, RequestId, Summary, Transition, User,
+    MigrationType, PortError, RequestId, State, Summary, Transition, User,
 };
 
 use crate::prepare::Preparation;
@@ -77,7 +77,8 @@ impl Engine {
         &self.connectors
     }
 
-    /// Claims and runs one attempt at a request now, due or not, and returns what it became.
+    /// Claims and runs one attempt at a request now, due or not, and returns what it became. A request of the same
+    /// user whose worker died is brought to its end first.
     ///
     /// # Errors
     /// There is no such request, somebody else works on it or on another of its user, or the store failed.
@@ -86,10 +87,11 @@ impl Engine {
         id: RequestId,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<MigrationRequest, EngineError> {
-        let claimed = self
-            .store
-            .claim_request(id, &worker_name("command"), self.clock.now(), self.settings.lease)
-            .await?;
+        let mut claimed = self.claim_now(id).await?;
+        if claimed.is_none() {
+            self.finish_interrupted(id, progress).await?;
+            claimed = self.claim_now(id).await?;
+        }
         let Some((request, lease)) = claimed else {
             let request = self.request(id).await?;
             let why = if request.state.is_final() {
@@ -101,6 +103,30 @@ impl Engine {
         };
         self.run_claimed(&request, &lease, &|| false, progress).await?;
         self.request(id).await
+    }
+
+    async fn claim_now(&self, id: RequestId) -> Result<Option<(MigrationRequest, Lease)>, StoreError> {
+        self.store.claim_request(id, &worker_name("command"), self.clock.now(), self.settings.lease).await
+    }
+
+    /// Runs the request of the same user that is in progress while nobody holds its lease any more.
+    async fn finish_interrupted(
+        &self,
+        id: RequestId,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<(), EngineError> {
+        let filter = RequestFilter {
+            user: Some(self.request(id).await?.user.id),
+            states: vec![State::InProgress],
+            limit: Some(1),
+            ..RequestFilter::default()
+        };
+        for other in self.store.list(&filter).await? {
+            if let Some((request, lease)) = self.claim_now(other.id).await? {
+                self.run_claimed(&request, &lease, &|| false, progress).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs one attempt under a lease that is kept alive meanwhile.
