@@ -1,0 +1,216 @@
+//! Migrations, previews and rollbacks over the real store and a calendar in memory.
+
+mod world;
+
+use mms_engine::{EngineError, EngineSettings, RollbackSelection, Start};
+use mms_model::{AttendeeChoice, Code, MeetingOutcome, State};
+use world::*;
+
+const A: &str = "anna@corp.test";
+const B: &str = "bob@partner.test";
+
+async fn setup(world: &World, settings: EngineSettings) -> (tempfile::TempDir, mms_engine::Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = world.engine(world.store(folder.path()).await, settings);
+    (folder, engine)
+}
+
+#[tokio::test]
+async fn moves_what_is_in_scope_and_tells_everybody_once() {
+    let world = World::new();
+    world.add("a", "MASTER zoom:1 hello\nEXC1 zoom:1 PAST\nEXC2 zoom:2 later", &[A, B, "USER1@corp.test"]);
+    world.add("b", "MASTER nothing", &[A]);
+    world.add("c", "MASTER zoom:1 copy", &[]);
+    world.add("d", "MASTER zoom:1 webex:2", &[A]);
+    world.add("e", "MASTER jitsi:9 there", &[A]);
+    world.add("f", "MASTER zoom:5 CANCELLED", &[A]);
+    world.add("g", "MASTER zoom:5 PAST", &[A]);
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let mut previewed = Vec::new();
+    engine.preview(&user(1), &migration("AllToJitsi"), &mut |p| previewed.push(p)).await.unwrap();
+    assert!(world.with(|s| s.provisioned.is_empty() && s.updates == 0 && s.mails.is_empty()));
+
+    let id = start(&engine, "AllToJitsi").await;
+    let request = run_to_the_end(&world, &engine, id).await;
+    assert_eq!(request.state, State::Failed, "{request:?}");
+    let c = request.counts;
+    assert_eq!(
+        (c.total, c.succeeded, c.failed, c.invites),
+        (4, 3, 1, 1),
+        "{:#?}",
+        records(&engine, id).await
+    );
+    assert!(request.last_message.starts_with("AmbiguousMeeting"), "{}", request.last_message);
+    assert_eq!((world.mails_to(A), world.mails_to(B), world.mails_to("USER1@corp.test")), (1, 1, 0));
+    let a = world.content("a");
+    let new = |key: &str| format!("jitsi:{}", &mms_engine::external_id("", key)[..8]);
+    assert_eq!(a, format!("MASTER {} hello\nEXC1 zoom:1 PAST\nEXC2 {} later", new("1"), new("2")));
+    assert_eq!(world.content("c"), format!("MASTER {} copy", new("1")), "a copy follows its original");
+    assert_eq!(world.content("f"), "MASTER zoom:5 CANCELLED");
+    for p in &previewed {
+        let record = records(&engine, id).await.into_iter().find(|r| r.event == p.record.event).unwrap();
+        assert_eq!(record.outcome, p.record.outcome);
+        assert_eq!(record.new_url, p.record.new_url);
+        if !p.after.is_empty() {
+            assert_eq!(world.content(&p.record.event.0).into_bytes(), p.after);
+        }
+    }
+
+    let again = start(&engine, "AllToJitsi").await;
+    let again = run_to_the_end(&world, &engine, again).await;
+    assert_eq!((again.counts.succeeded, again.counts.invites), (3, 0));
+    assert_eq!(world.with(|s| (s.updates, s.mails.len())), (2, 2));
+    assert_eq!(engine.summary().await.unwrap().failed, 1);
+}
+
+#[tokio::test]
+async fn an_edit_made_meanwhile_is_kept() {
+    let world = World::new();
+    world.add("a", "MASTER zoom:1 hello", &[A]);
+    world.with(|s| s.edit_before_update = vec![(1, "a".into()), (2, "a".into())]);
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let id = start(&engine, "AllToJitsi").await;
+    assert_eq!(run_to_the_end(&world, &engine, id).await.state, State::Succeeded);
+    assert!(
+        world.content("a").ends_with("hello EDIT EDIT") && world.content("a").starts_with("MASTER jitsi:")
+    );
+    assert_eq!(world.mails_to(A), 1);
+}
+
+#[tokio::test]
+async fn a_meeting_that_never_holds_still_ends_as_failed() {
+    let world = World::new();
+    world.add("a", "MASTER zoom:1 hello", &[A]);
+    world.add("b", "MASTER zoom:2 calm", &[A]);
+    world.with(|s| s.edit_before_update = (1..1000).map(|n| (n, "a".into())).collect());
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let id = start(&engine, "AllToJitsi").await;
+    let request = run_to_the_end(&world, &engine, id).await;
+    assert_eq!((request.state, request.retries), (State::Failed, 9));
+    assert_eq!((request.counts.succeeded, request.counts.failed), (1, 1));
+    assert!(request.last_message.contains("EventConflict"), "{}", request.last_message);
+    assert_eq!(world.mails_to(A), 1);
+}
+
+#[tokio::test]
+async fn only_what_failed_is_tried_again_and_a_throttle_is_not_counted() {
+    let world = World::new();
+    for n in 0..7 {
+        world.add(&format!("m{n}"), &format!("MASTER zoom:{n} x"), &[A]);
+    }
+    world.with(|s| s.faults.update = vec![0, 1, 0, 2, 4, 0, 1]);
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let id = start(&engine, "AllToJitsi").await;
+    engine.run_now(id, &|_| {}).await.unwrap();
+    let first = engine.request(id).await.unwrap();
+    assert_eq!((first.state, first.retries), (State::Pending, 0), "{first:?}");
+    let request = run_to_the_end(&world, &engine, id).await;
+    assert_eq!(request.state, State::Succeeded, "{:#?}", records(&engine, id).await);
+    assert_eq!(request.counts.invites, 7);
+    assert_eq!(world.mails_to(A), 7);
+    assert!(world.with(|s| s.events.values().all(|e| e.writes.len() == 1)));
+}
+
+#[tokio::test]
+async fn a_mail_server_that_is_away_delays_but_never_doubles() {
+    let world = World::new();
+    for n in 0..5 {
+        world.add(&format!("m{n}"), &format!("MASTER zoom:{n} x"), &[A, B]);
+    }
+    world.with(|s| {
+        s.faults.prepare = vec![0, 1, 1, 0, 0, 0, 1];
+        s.faults.commit = vec![0, 4, 0, 1];
+    });
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let id = start(&engine, "AllToJitsi").await;
+    let request = run_to_the_end(&world, &engine, id).await;
+    assert_eq!(request.state, State::Succeeded, "{:#?}", records(&engine, id).await);
+    assert_eq!((world.mails_to(A), world.mails_to(B)), (5, 5));
+    let unconfirmed =
+        records(&engine, id).await.iter().filter(|r| r.known_code() == Some(Code::UpdateUnconfirmed)).count();
+    assert_eq!(unconfirmed, 1);
+}
+
+#[tokio::test]
+async fn only_those_outside_are_told_where_that_is_chosen() {
+    let world = World::new();
+    world.add("a", "MASTER zoom:1 x", &[A, B]);
+    let settings = EngineSettings { notify: AttendeeChoice::External, ..EngineSettings::default() };
+    let (_folder, engine) = setup(&world, settings).await;
+    let id = start(&engine, "AllToJitsi").await;
+    run_to_the_end(&world, &engine, id).await;
+    assert_eq!((world.mails_to(A), world.mails_to(B)), (0, 1));
+}
+
+#[tokio::test]
+async fn too_many_attendees_fail_at_once() {
+    let world = World::new();
+    world.add("a", "MASTER zoom:1 x", &[A, B]);
+    let (_folder, engine) =
+        setup(&world, EngineSettings { max_attendees: 2, ..EngineSettings::default() }).await;
+    let id = start(&engine, "AllToJitsi").await;
+    let request = engine.run_now(id, &|_| {}).await.unwrap();
+    assert_eq!((request.state, request.counts.failed), (State::Failed, 1));
+    assert!(request.last_message.starts_with("TooManyAttendees"));
+    assert_eq!(world.content("a"), "MASTER zoom:1 x");
+}
+
+#[tokio::test]
+async fn a_calendar_that_is_away_is_tried_for_a_day() {
+    let world = World::new();
+    world.add("a", "MASTER zoom:1 x", &[A]);
+    world.with(|s| s.faults.list = vec![1; 10]);
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let began = mms_model::Clock::now(&*world.clock);
+    let id = start(&engine, "AllToJitsi").await;
+    let request = run_to_the_end(&world, &engine, id).await;
+    assert_eq!((request.state, request.retries), (State::Failed, 9));
+    assert!(request.last_message.starts_with("RetriesExhausted"), "{}", request.last_message);
+    let took = mms_model::Clock::now(&*world.clock).duration_since(began).as_hours();
+    assert!((15..=24).contains(&took), "{took}");
+    assert_eq!(engine.attempts(id).await.unwrap().len(), 10);
+}
+
+#[tokio::test]
+async fn a_rollback_restores_keeps_later_edits_and_tells_once() {
+    let world = World::new();
+    world.add("a", "MASTER zoom:1 hello", &[A]);
+    world.add("b", "MASTER zoom:2 hello", &[B]);
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let id = start(&engine, "AllToJitsi").await;
+    assert!(matches!(
+        engine.rollback(id, &RollbackSelection::All, "admin").await,
+        Err(EngineError::NotAvailable(..))
+    ));
+    run_to_the_end(&world, &engine, id).await;
+    let edited = format!("{} EDIT", world.content("a"));
+    world.edit("a", &edited);
+    world.edit("b", "MASTER webex:7 replaced");
+    let done = engine.rollback(id, &RollbackSelection::All, "admin").await.unwrap();
+    assert_eq!((done.restored, done.failed), (1, 1));
+    assert_eq!(done.problems[0].problem.as_ref().unwrap().0, Code::EditedSinceMigration);
+    assert_eq!(world.content("a"), "MASTER zoom:1 hello EDIT");
+    assert_eq!(world.content("b"), "MASTER webex:7 replaced");
+    assert_eq!((world.mails_to(A), world.mails_to(B)), (2, 1));
+    assert_eq!(records(&engine, id).await[0].outcome, MeetingOutcome::RolledBack);
+    let again = engine.rollback(id, &RollbackSelection::All, "admin").await.unwrap();
+    assert_eq!(again.restored, 0);
+    assert_eq!(world.mails_to(A), 2);
+}
+
+#[tokio::test]
+async fn a_start_is_refused_while_migrations_are_off_and_joins_while_one_waits() {
+    let world = World::new();
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    engine.set_migration_enabled(false).await.unwrap();
+    let asked = Start::manual(user(1), migration("SfbToTeams"), "admin");
+    assert!(matches!(engine.start(asked.clone()).await, Err(EngineError::Disabled)));
+    engine.set_migration_enabled(true).await.unwrap();
+    let first = engine.start(asked.clone()).await.unwrap().unwrap();
+    let joined = engine.start(Start { migration: migration("ToSameType"), ..asked }).await.unwrap().unwrap();
+    assert_eq!(joined.request().id, first.request().id);
+    assert_eq!(joined.request().migration.to_string(), "AllToTeams");
+    engine.cancel(first.request().id, "admin").await.unwrap();
+    assert_eq!(engine.summary().await.unwrap().failed, 1);
+    assert!(engine.store().next_due().await.unwrap().is_none());
+}
