@@ -191,11 +191,12 @@ impl ComponentChange<'_, '_> {
         Ok(replaced)
     }
 
-    /// The new block, with the blank space around it that the old one took in.
+    /// The new block, with the blank lines around it that the old one took in.
     fn block(&self, format: BodyFormat, old: &str) -> Result<String, RewriteError> {
         let Replacement { target, language, .. } = self.replacement;
         let block = self.editor.templates.render(format, target, language)?;
         let leading = &old[..old.len() - old.trim_start().len()];
+        let leading = &leading[..leading.rfind('\n').map_or(0, |n| n + 1)];
         let trailing = &old[old.trim_end().len()..];
         Ok(format!("{leading}{block}{trailing}"))
     }
