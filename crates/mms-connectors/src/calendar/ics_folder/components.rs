@@ -235,8 +235,8 @@ fn day(line: &[u8]) -> Option<u32> {
     let digits = unfolded(value(line)?);
     let digits = digits.get(..8)?;
     let day: u32 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    // Whatever is no date of this era is not certain to be past.
-    (1900_01_01..=2500_00_00).contains(&day).then_some(day)
+    // From the year 1900 to 2500: whatever is no date of this era is not certain to be past.
+    (19_000_101..=25_000_000).contains(&day).then_some(day)
 }
 
 /// A value without its folds and its line end (RFC 5545 §3.1).
