@@ -189,6 +189,18 @@ async fn a_server_that_cannot_filter_by_time_is_asked_for_all() {
 }
 
 #[tokio::test]
+async fn an_empty_answer_to_a_time_range_is_not_believed() {
+    let server = server_with("1").await;
+    Mock::given(method("REPORT"))
+        .and(|r: &Request| String::from_utf8_lossy(&r.body).contains("time-range"))
+        .respond_with(multistatus(""))
+        .mount(&server)
+        .await;
+    with_event(&server, &event("1", "https://old/1", "")).await;
+    assert_eq!(all(&*alice(&server).await.unwrap()).await.0.len(), 1);
+}
+
+#[tokio::test]
 async fn events_are_read_singly_where_multiget_does_not_work() {
     let garbage =
         ResponseTemplate::new(207).set_body_bytes(b"<d:multistatus xmlns:d='DAV:'>\xff\xfe".to_vec());
@@ -336,7 +348,7 @@ async fn only_the_users_own_writable_event_calendars_are_migrated() {
     Mock::given(method("REPORT"))
         .and(path("/home/own/"))
         .respond_with(multistatus(""))
-        .expect(1)
+        .expect(2)
         .mount(&server)
         .await;
     assert_eq!(all(&*alice(&server).await.unwrap()).await.0.len(), 0);

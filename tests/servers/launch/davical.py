@@ -24,8 +24,10 @@ INSERT INTO usr (username, password, fullname, email, active, date_format_type, 
 INSERT INTO principal (type_id, user_no, displayname, default_privileges)
   SELECT 1, user_no, fullname, privilege_to_bits(ARRAY['schedule-deliver', 'schedule-query-freebusy',
     'read-free-busy']) FROM usr WHERE username = '{name}';
-INSERT INTO collection (user_no, parent_container, dav_name, dav_etag, dav_displayname, is_calendar, created, modified)
-  SELECT user_no, '/{name}/', '/{name}/calendar/', md5('{name}'), 'Calendar', TRUE, now(), now()
+INSERT INTO collection (user_no, parent_container, dav_name, dav_etag, dav_displayname, is_calendar,
+    resourcetypes, created, modified)
+  SELECT user_no, '/{name}/', '/{name}/calendar/', md5('{name}'), 'Calendar', TRUE,
+    '<DAV::collection/><urn:ietf:params:xml:ns:caldav:calendar/>', now(), now()
     FROM usr WHERE username = '{name}';
 """
 

@@ -22,6 +22,8 @@ const STREAM_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The way to one server, shared by all its users.
 pub struct Transport {
     client: Client,
+    /// Keeps no connection: for requests after a kept one turned out to be closed.
+    fresh_client: Client,
     settings: TransportSettings,
     slots: Arc<Semaphore>,
     paused_until: Mutex<Option<Instant>>,
@@ -33,9 +35,10 @@ impl Transport {
     /// # Errors
     /// [`TransportError::Setup`] where the CA file cannot be used.
     pub fn new(settings: TransportSettings) -> Result<Self, TransportError> {
-        let client = build_client(&settings)?;
+        let client = build_client(&settings, usize::MAX)?;
+        let fresh_client = build_client(&settings, 0)?;
         let slots = Arc::new(Semaphore::new(settings.concurrency.max(1)));
-        Ok(Self { client, settings, slots, paused_until: Mutex::new(None) })
+        Ok(Self { client, fresh_client, settings, slots, paused_until: Mutex::new(None) })
     }
 
     /// How to talk to the server.
@@ -63,7 +66,7 @@ impl Transport {
     }
 }
 
-fn build_client(settings: &TransportSettings) -> Result<Client, TransportError> {
+fn build_client(settings: &TransportSettings, kept: usize) -> Result<Client, TransportError> {
     let builder = || {
         Client::builder()
             .user_agent(concat!("mms/", env!("CARGO_PKG_VERSION")))
@@ -72,6 +75,7 @@ fn build_client(settings: &TransportSettings) -> Result<Client, TransportError> 
             .connect_timeout(settings.connect_timeout)
             .read_timeout(settings.request_timeout)
             .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(kept)
             .http1_max_headers(200)
     };
     let authorities = match &settings.ca_file {
@@ -113,12 +117,14 @@ pub struct Exchange {
     /// Whether it may be sent again after a broken connection, and redirected: reads only. A write
     /// that broke may have arrived; only reading back tells.
     pub repeatable: bool,
+    /// Whether it needs a connection of its own.
+    pub fresh: bool,
 }
 
 impl Exchange {
     /// A read without headers and body.
     pub fn read(method: Method, url: Url) -> Self {
-        Self { method, url, headers: Vec::new(), body: Vec::new(), repeatable: true }
+        Self { method, url, headers: Vec::new(), body: Vec::new(), repeatable: true, fresh: false }
     }
 
     /// Adds a header; one whose value no header can hold is left out.
@@ -238,7 +244,7 @@ impl Session {
                 outcome => return outcome,
             }
         }
-        self.attempt(exchange).await
+        self.attempt(&Exchange { fresh: true, ..exchange.clone() }).await
     }
 
     async fn attempt(&self, exchange: &Exchange) -> Result<Reply, TransportError> {
@@ -330,8 +336,8 @@ impl Session {
         url: &Url,
         timeout: Duration,
     ) -> Result<reqwest::Response, TransportError> {
-        let mut request =
-            self.transport.client.request(exchange.method.clone(), url.clone()).timeout(timeout);
+        let client = if exchange.fresh { &self.transport.fresh_client } else { &self.transport.client };
+        let mut request = client.request(exchange.method.clone(), url.clone()).timeout(timeout);
         for (name, value) in &exchange.headers {
             request = request.header(name, value);
         }

@@ -22,7 +22,7 @@ use reqwest::Method;
 pub struct PlainInvites;
 
 impl Invites for PlainInvites {
-    fn meetings(&self, content: &[u8], owner: &User, _from: Timestamp) -> Result<Vec<Meeting>, String> {
+    fn meetings(&self, content: &[u8], owner: &User, from: Timestamp) -> Result<Vec<Meeting>, String> {
         let text = String::from_utf8(content.to_vec()).map_err(|e| e.to_string())?;
         let text = text.replace("\r\n ", "").replace("\n ", "");
         if !text.trim_end().ends_with("END:VCALENDAR") {
@@ -42,7 +42,9 @@ impl Invites for PlainInvites {
             .iter()
             .map(|block| Instance {
                 id: value(block, "RECURRENCE-ID").map_or(InstanceId::Master, InstanceId::Exception),
-                upcoming: true,
+                upcoming: block.contains("RRULE")
+                    || value(block, "DTSTART")
+                        .is_some_and(|start| start > from.strftime("%Y%m%d").to_string()),
                 cancelled: false,
                 start: None,
                 recognition: value(block, "DESCRIPTION").map_or(Recognition::None, |d| {
@@ -160,7 +162,9 @@ pub struct OtherClient {
 
 impl OtherClient {
     pub fn new(name: &str, password: &str) -> Self {
-        Self { client: reqwest::Client::new(), name: name.into(), password: password.into() }
+        // SOGo closes kept connections without a word.
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        Self { client, name: name.into(), password: password.into() }
     }
 
     pub async fn send(

@@ -182,7 +182,7 @@ impl Diagnosis<'_> {
             Ok(found) => found,
             Err(error) => return Err(self.fail(DISCOVERY, &error)),
         };
-        let who = found.principal.as_ref().map_or_else(|| "no principal named".to_owned(), place);
+        let who = found.principals.first().map_or_else(|| "no principal named".to_owned(), place);
         let known = found.addresses.iter().any(|a| self.user.owns(a));
         self.steps.push(if found.addresses.is_empty() || known {
             DiagnosticStep::passed(DISCOVERY, who)

@@ -15,8 +15,8 @@ use crate::transport::{Session, place};
 /// A user's calendars and what scheduling needs to know of the user.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Discovered {
-    /// The user's principal, where it was found.
-    pub principal: Option<Url>,
+    /// The user's principal by every address that the server gives it; none where it was not found.
+    pub principals: Vec<Url>,
     /// Calendars to migrate, in the server's order.
     pub calendars: Vec<FoundCalendar>,
     /// Calendars that are passed over, each with the reason.
@@ -198,7 +198,12 @@ impl Discovered {
         location: &Location,
         user: &User,
     ) -> Result<(), PortError> {
-        self.principal = Some(principal.clone());
+        self.principals.push(principal.clone());
+        // DAViCal answers at its root with the properties of the principal that it names there.
+        let current = properties.current_user_principal.as_deref().filter(|_| !location.by_admin);
+        for reference in properties.principal_url.as_deref().into_iter().chain(current) {
+            self.principals.extend(principal.join(reference).ok());
+        }
         self.has_outbox = properties.schedule_outbox.is_some();
         self.addresses = properties
             .addresses
@@ -270,8 +275,8 @@ impl Discovered {
             return;
         }
         let reason =
-            if kind.scheduling {
-                Some("a scheduling inbox or outbox")
+            if kind.inbox {
+                Some("a scheduling inbox")
             } else if kind.foreign {
                 Some("a subscription or another person's share")
             } else if properties.components.as_ref().is_some_and(|names| {
@@ -293,8 +298,8 @@ impl Discovered {
     }
 
     fn is_foreign(&self, calendar: &Url, owner: Option<&str>) -> bool {
-        let (Some(principal), Some(owner)) = (&self.principal, owner) else { return false };
-        calendar.join(owner).is_ok_and(|owner| identity(&owner) != identity(principal))
+        let Some(owner) = owner.and_then(|owner| calendar.join(owner).ok()) else { return false };
+        !self.principals.is_empty() && !self.principals.iter().any(|p| identity(p) == identity(&owner))
     }
 
     fn require_calendars(self, location: &Location, user: &User) -> Result<Self, PortError> {

@@ -3,7 +3,8 @@
 //! From a URL the user's calendars are discovered; their events are listed by time range and read a page
 //! at a time by multiget; writes are conditional, and what the server made of each is read back. Server
 //! quirks are met where they show: no ETag on PUT (Cyrus, DAViCal), SEQUENCE raised and answers reset
-//! (SOGo), old links in attendees' copies (DAViCal), a claim to schedule without doing it (Xandikos).
+//! and deleted events brought back (SOGo), old links in attendees'
+//! copies and time ranges that must have an end (DAViCal), a claim to schedule without doing it (Xandikos).
 
 mod dav;
 mod diagnosis;
@@ -62,6 +63,8 @@ impl CalDav {
         let server = ask_server(&session, &found).await?;
         let (scheduling, reason) = scheduling::decide(self.settings.scheduling, &server.traits);
         tracing::debug!(user = %user.upn, calendars = found.calendars.len(), reason, "calendars opened");
+        // SOGo does not say its name; its path is fixed.
+        let is_sogo = found.calendars.iter().any(|c| c.url.path().contains("/SOGo/"));
         Ok(CalDavUserCalendar {
             session,
             owner: owner(user, &found),
@@ -70,6 +73,8 @@ impl CalDav {
             invites: Arc::clone(&self.invites),
             page_size: self.settings.page_size.clamp(1, 1000),
             keeps_old_links: server.is_davical,
+            revives_deleted: is_sogo,
+            filters_open_ranges: !server.is_davical,
             multiget_refused: AtomicBool::new(false),
         })
     }

@@ -40,8 +40,8 @@ pub struct ResourceType {
     pub collection: bool,
     /// A calendar.
     pub calendar: bool,
-    /// A scheduling inbox or outbox.
-    pub scheduling: bool,
+    /// A scheduling inbox. Not an outbox: SOGo marks people's own calendars as that too.
+    pub inbox: bool,
     /// A subscription to a calendar elsewhere, or one that another person shares with the user.
     pub foreign: bool,
     /// A principal.
@@ -211,7 +211,7 @@ impl Parse {
                 (Vocabulary::Dav, "collection") => kind.collection = true,
                 (Vocabulary::Dav, "principal") => kind.principal = true,
                 (Vocabulary::CalDav, "calendar") => kind.calendar = true,
-                (Vocabulary::CalDav, "schedule-inbox" | "schedule-outbox") => kind.scheduling = true,
+                (Vocabulary::CalDav, "schedule-inbox") => kind.inbox = true,
                 // "shared" marks what is shared with the user; "shared-owner" what the user shares.
                 (_, "subscribed" | "shared" | "deleted-calendar") => kind.foreign = true,
                 _ => {}
@@ -320,7 +320,7 @@ impl Properties {
         let kind = &mut self.resource_type;
         kind.collection |= other.resource_type.collection;
         kind.calendar |= other.resource_type.calendar;
-        kind.scheduling |= other.resource_type.scheduling;
+        kind.inbox |= other.resource_type.inbox;
         kind.foreign |= other.resource_type.foreign;
         kind.principal |= other.resource_type.principal;
         fn fill<T>(mine: &mut Option<T>, theirs: Option<T>) {

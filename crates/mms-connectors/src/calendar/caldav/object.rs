@@ -49,15 +49,16 @@ pub(super) enum Put {
     Unknown(TransportError),
 }
 
-/// Writes an event on condition that it is still the one that was read.
+/// Writes an event on condition that it is still the one that was read; `fresh` on a connection of its own.
 ///
 /// # Errors
 /// `Conflict` where it is not, `Gone` where it is no longer there, and what the server refuses.
 pub(super) async fn put(
     session: &Session,
     url: &Url,
-    condition: Condition,
+    condition: &Condition,
     content: Vec<u8>,
+    fresh: bool,
 ) -> Result<Put, PortError> {
     let (name, value) = match condition {
         Condition::ETag(tag) => (IF_MATCH, tag),
@@ -65,9 +66,10 @@ pub(super) async fn put(
     };
     let mut request = Exchange::read(Method::PUT, url.clone())
         .header(CONTENT_TYPE, "text/calendar; charset=utf-8")
-        .header(name.clone(), &value)
+        .header(name.clone(), value)
         .body(content);
     request.repeatable = false;
+    request.fresh = fresh;
     // A tag that no header can hold would leave the write without its condition.
     if !request.headers.iter().any(|(header, _)| *header == name) {
         return Err(PortError::permanent(

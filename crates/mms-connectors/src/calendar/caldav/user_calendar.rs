@@ -20,7 +20,7 @@ use super::failure::{no_answer, refused};
 use super::listing::Pages;
 use super::object::{self, Put, Stored, with_crlf};
 use super::readback::{self, Differences};
-use super::version::Tags;
+use super::version::{Condition, Tags};
 use crate::calendar::Invites;
 use crate::transport::{Session, TransportError, place};
 
@@ -35,6 +35,10 @@ pub(super) struct CalDavUserCalendar {
     pub(super) page_size: usize,
     /// The server leaves vendors' X- properties in attendees' copies as they were (DAViCal).
     pub(super) keeps_old_links: bool,
+    /// The server takes a conditional write of an event that is gone, and makes it anew (SOGo).
+    pub(super) revives_deleted: bool,
+    /// The server finds what lies in a time range without an end (DAViCal does not).
+    pub(super) filters_open_ranges: bool,
     /// The server takes no multiget; found out once.
     pub(super) multiget_refused: AtomicBool,
 }
@@ -181,35 +185,49 @@ impl CalDavUserCalendar {
                 ),
             )
         })?;
-        let old_links = self.old_links(&url, &tags).await?;
-        let (answer, unknown) =
-            match object::put(&self.session, &url, condition, update.content.clone()).await? {
-                Put::Taken(tags) => (tags, None),
-                Put::Unknown(error) => (Tags::default(), Some(error)),
-            };
-        let stored = match object::get(&self.session, &url).await {
-            Ok(Some(stored)) => stored,
-            Ok(None) if unknown.is_none() => {
-                return Ok(unverified(answer, &url, "it was deleted right after"));
-            }
-            Ok(None) => {
-                return Err(PortError::new(
-                    ErrorKind::Gone,
-                    Code::EventGone,
-                    format!("{} is gone", place(&url)),
-                ));
-            }
-            Err(error) => {
-                return match unknown {
-                    Some(_) => Err(error),
-                    None => Ok(unverified(answer, &url, &error.message)),
-                };
-            }
+        let old_links = self.look_before(&url, &tags).await?;
+        let (answer, stored) = match self.put_and_read(&update, &url, &tags, &condition).await? {
+            Written::Read(answer, stored) => (answer, stored),
+            Written::Unread(answer, why) => return Ok(unverified(answer, &url, &why)),
         };
-        if let Some(error) = unknown {
-            self.was_taken(&update, &tags, &stored, error)?;
-        }
         self.examine(&update, stored, &answer, old_links)
+    }
+
+    /// Writes and reads back. A write whose connection broke before the server had it is sent once more,
+    /// as one on a kept-alive connection that the server had closed (SOGo); its condition keeps it from
+    /// taking effect twice.
+    async fn put_and_read(
+        &self,
+        update: &Update,
+        url: &Url,
+        tags: &Tags,
+        condition: &Condition,
+    ) -> Result<Written, PortError> {
+        let mut again = true;
+        loop {
+            match object::put(&self.session, url, condition, update.content.clone(), !again).await? {
+                Put::Taken(answer) => {
+                    return Ok(match object::get(&self.session, url).await {
+                        Ok(Some(stored)) => Written::Read(answer, stored),
+                        Ok(None) => Written::Unread(answer, "it was deleted right after".to_owned()),
+                        Err(error) => Written::Unread(answer, error.message),
+                    });
+                }
+                Put::Unknown(error) => {
+                    let Some(stored) = object::get(&self.session, url).await? else { return Err(gone(url)) };
+                    if self.same_meeting(&update.content, &stored.content) {
+                        return Ok(Written::Read(Tags::default(), stored));
+                    }
+                    if stored.tags.etag != tags.etag {
+                        return Err(changed(url));
+                    }
+                    if !again || !matches!(error, TransportError::Interrupted { .. }) {
+                        return Err(no_answer(error));
+                    }
+                    again = false;
+                }
+            }
+        }
     }
 
     /// A server that sends updates by itself sends them to everybody; RFC 6638 knows no other way that
@@ -238,37 +256,19 @@ impl CalDavUserCalendar {
         self.owner.owns(&mms_model::Address::new(address))
     }
 
-    /// The vendors' links before the write, on servers that leave them in attendees' copies.
-    async fn old_links(&self, url: &Url, tags: &Tags) -> Result<BTreeSet<(String, String)>, PortError> {
-        if !self.keeps_old_links || self.scheduling != Scheduling::Server {
+    /// Looks at the event before the write on servers that need it, and returns the vendors' links in it:
+    /// DAViCal leaves them in attendees' copies, and SOGo does not mind `If-Match` where the event is
+    /// gone, so that a write would bring a deleted meeting back.
+    async fn look_before(&self, url: &Url, tags: &Tags) -> Result<BTreeSet<(String, String)>, PortError> {
+        if !self.keeps_old_links && !self.revives_deleted {
             return Ok(BTreeSet::new());
         }
         match object::get(&self.session, url).await? {
-            Some(stored) if stored.tags.etag == tags.etag => Ok(readback::vendor_links(&stored.content)),
-            // The condition of the write finds that out too.
-            _ => Ok(BTreeSet::new()),
+            None => Err(gone(url)),
+            Some(stored) if stored.tags.etag != tags.etag => Err(changed(url)),
+            Some(stored) if self.keeps_old_links => Ok(readback::vendor_links(&stored.content)),
+            Some(_) => Ok(BTreeSet::new()),
         }
-    }
-
-    /// After a write whose answer was lost: whether it arrived.
-    fn was_taken(
-        &self,
-        update: &Update,
-        before: &Tags,
-        stored: &Stored,
-        error: TransportError,
-    ) -> Result<(), PortError> {
-        if self.same_meeting(&update.content, &stored.content) {
-            return Ok(());
-        }
-        if stored.tags.etag == before.etag {
-            return Err(no_answer(error));
-        }
-        Err(PortError::new(
-            ErrorKind::Conflict,
-            Code::EventConflict,
-            format!("{} changed while its update was on the way", place(&stored.url)),
-        ))
     }
 
     /// Whether both hold the same online meeting in each component, with the same texts.
@@ -368,6 +368,26 @@ impl CalDavUserCalendar {
             ));
         }
     }
+}
+
+/// How a write ended.
+enum Written {
+    /// Taken and read back, with the tags of the answer.
+    Read(Tags, Stored),
+    /// Taken, but not read back; why.
+    Unread(Tags, String),
+}
+
+fn gone(url: &Url) -> PortError {
+    PortError::new(ErrorKind::Gone, Code::EventGone, format!("{} is gone", place(url)))
+}
+
+fn changed(url: &Url) -> PortError {
+    PortError::new(
+        ErrorKind::Conflict,
+        Code::EventConflict,
+        format!("{} changed since it was read", place(url)),
+    )
 }
 
 fn unverified(tags: Tags, url: &Url, why: &str) -> Updated {
