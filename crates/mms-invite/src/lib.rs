@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod ical;
+pub mod input;
 pub mod itip;
 pub mod recognise;
 pub mod render;

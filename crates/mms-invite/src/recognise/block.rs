@@ -372,6 +372,7 @@ fn grow(lines: &[Line], index: usize, seed: &Seed, lowest: usize) -> (usize, usi
         }
         at += 1;
     }
+    last = last.max(lone_rule(lines, index, seed).unwrap_or(last));
     let mut first = index;
     let mut gap = 0;
     for at in (lowest..index).rev().take(MAX_GROWTH) {
@@ -393,6 +394,24 @@ fn grow(lines: &[Line], index: usize, seed: &Seed, lowest: usize) -> (usize, usi
         }
     }
     (opening(lines, first, lowest), last)
+}
+
+/// The closing rule of a Teams block that lost its opening one: what an administrator wrote between
+/// the link and the rule is part of the block, as long as Teams' own links stand there too.
+fn lone_rule(lines: &[Line], index: usize, seed: &Seed) -> Option<usize> {
+    const REACH: usize = 40;
+    if seed.platform != Platform::TEAMS {
+        return None;
+    }
+    let below = lines.get(index + 1..)?;
+    let at = below.iter().take(REACH).position(|l| l.rule == Some(Rule::Underscores))?;
+    let part = |line: &Line| {
+        line.links.iter().any(|l| l.link == Some(Link::Part(Platform::TEAMS))) && line.residue() <= 30
+    };
+    let other = |line: &Line| line.links.iter().filter_map(join_of).any(|join| !same_meeting(seed, join));
+    let between = below.get(..at)?;
+    let opens = begins_block(below.get(at + 1..).unwrap_or_default());
+    (between.iter().any(part) && !between.iter().any(other) && !opens).then_some(index + 1 + at)
 }
 
 /// The line with which the service opens its text, where it stands a few lines above: what is
