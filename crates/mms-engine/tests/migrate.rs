@@ -1,5 +1,7 @@
 //! Migrations, previews and rollbacks over the real store and a calendar in memory.
 
+#![allow(clippy::unwrap_used)]
+
 mod world;
 
 use mms_engine::{EngineError, EngineSettings, RollbackSelection, Start};
@@ -213,4 +215,49 @@ async fn a_start_is_refused_while_migrations_are_off_and_joins_while_one_waits()
     engine.cancel(first.request().id, "admin").await.unwrap();
     assert_eq!(engine.summary().await.unwrap().failed, 1);
     assert!(engine.store().next_due().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_server_that_sends_updates_itself_is_not_helped() {
+    let mut world = World::new();
+    world.server_sends = true;
+    world.add("a", "MASTER zoom:1 x", &[A, B]);
+    world.add("b", "MASTER zoom:2 x", &[A]);
+    // The answer to the second write is lost; the write itself stands.
+    world.with(|s| s.faults.update = vec![0, 4]);
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let id = start(&engine, "AllToJitsi").await;
+    let request = run_to_the_end(&world, &engine, id).await;
+    assert_eq!((request.state, request.counts.invites), (State::Succeeded, 2));
+    assert!(world.with(|s| s.mails.is_empty() && s.events.values().all(|e| e.writes.len() == 1)));
+    let told: Vec<u32> = records(&engine, id).await.iter().map(|r| r.attendees_told).collect();
+    assert_eq!(told, [2, 1]);
+    let done = engine.rollback(id, &RollbackSelection::All, "admin").await.unwrap();
+    assert_eq!((done.restored, world.content("a").as_str()), (2, "MASTER zoom:1 x"));
+}
+
+#[tokio::test]
+async fn workers_share_the_users_and_stop_when_told() {
+    let world = World::new();
+    for n in 0..20 {
+        world.add(&format!("m{n}"), &format!("MASTER zoom:{n} x"), &[A]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let engine = world.engine(world.store(folder.path()).await, EngineSettings::default());
+    // Two engines with four workers each and one request: one of them gets it, so nothing is
+    // written or told twice.
+    let first = start(&engine, "ZoomToJitsi").await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let other = world.engine(world.store(folder.path()).await, EngineSettings::default());
+    let watch = async {
+        while !engine.request(first).await.unwrap().state.is_final() {
+            tokio::task::yield_now().await;
+        }
+        stop.send(true).unwrap();
+    };
+    tokio::join!(engine.work(stopped.clone(), &|_| {}), other.work(stopped, &|_| {}), watch);
+    let request = engine.request(first).await.unwrap();
+    assert_eq!((request.state, request.counts.succeeded), (State::Succeeded, 20));
+    assert_eq!(world.mails_to(A), 20);
+    assert!(world.with(|s| s.events.values().all(|e| e.writes.len() == 1)));
 }
