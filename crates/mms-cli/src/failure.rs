@@ -2,11 +2,9 @@
 
 use mms_model::{Code, PortError};
 
-/// The exit codes of `mms`.
+/// The exit codes of `mms` beside 0, done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Done.
-    Done = 0,
     /// The operation failed.
     Failed = 1,
     /// The command line or the configuration is wrong.
@@ -48,11 +46,6 @@ impl Failure {
     /// The settings or rights forbid it.
     pub fn not_allowed(message: impl Into<String>) -> Self {
         Self { exit: Exit::NotAllowed, message: message.into() }
-    }
-
-    /// A service cannot be reached.
-    pub fn unreachable(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Unreachable, message: message.into() }
     }
 
     /// Output could not be written. A closed pipe is no failure (see `main`).

@@ -1,9 +1,153 @@
-//! `mms`
-#![allow(dead_code)]
+//! `mms`, an open, self-hosted Meeting Migration Service.
+
+mod arguments;
 mod cmdlet;
+mod commands;
 mod config;
+mod context;
 mod dates;
+mod demo;
+mod diff;
 mod failure;
+mod logging;
 mod nearest;
 mod output;
-fn main() {}
+mod progress;
+mod users;
+mod wiring;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use arguments::{Arguments, Command, Global};
+use cmdlet::run::{Action, translate};
+use context::Context;
+use failure::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let (global, command) = match arguments.command {
+        Command::Cmdlet(words) => match cmdlet_line(arguments.global, &words) {
+            Ok(Some((global, command, silent))) if silent => return ended(run(global, command), silent),
+            Ok(Some((global, command, _))) => (global, command),
+            Ok(None) => return ExitCode::SUCCESS,
+            Err(failure) => return ended(Err(failure), false),
+        },
+        command => (arguments.global, command),
+    };
+    ended(run(global, command), false)
+}
+
+/// What a cmdlet line asks for; nothing where it was answered at once.
+fn cmdlet_line(
+    global: Global,
+    words: &[std::ffi::OsString],
+) -> Result<Option<(Global, Command, bool)>, Failure> {
+    let natives = Arguments::command();
+    let natives: Vec<&str> = natives.get_subcommands().map(clap::Command::get_name).collect();
+    let translation = translate(global, words, &natives)?;
+    match translation.action {
+        Action::Print(text) => output::print_text(&text).map(|()| None),
+        Action::Run(command, question) => {
+            if let Some(question) = question {
+                confirm(&question)?;
+            }
+            Ok(Some((translation.global, *command, translation.silent)))
+        }
+    }
+}
+
+/// Asks; goes on only after a yes.
+fn confirm(question: &str) -> Result<(), Failure> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Failure::usage("-Confirm asks on the terminal, and there is none: leave it out"));
+    }
+    eprint!("{question} [y/N] ");
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    stdin
+        .read_line(&mut answer)
+        .map_err(|error| Failure::failed(format!("the answer cannot be read: {error}")))?;
+    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes" | "a") {
+        Ok(())
+    } else {
+        Err(Failure::failed("not confirmed: nothing was done"))
+    }
+}
+
+fn run(global: Global, command: Command) -> Result<(), Failure> {
+    logging::start(global.verbose, &command);
+    let context = Context::new(global);
+    match command {
+        Command::Completions(arguments) => return commands::completions::run(&arguments),
+        Command::Man(arguments) => return commands::man::run(&arguments),
+        Command::Inspect(arguments) => return commands::inspect::run(&context, &arguments),
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("no threads can be started: {error}")))?;
+    runtime.block_on(async {
+        match command {
+            Command::Migrate(arguments) => commands::migrate::run(&context, &arguments).await,
+            Command::Start(arguments) => commands::start::run(&context, &arguments).await,
+            Command::Status(arguments) => commands::status::run(&context, &arguments).await,
+            Command::History(arguments) => commands::history::run(&context, &arguments).await,
+            Command::Preview(arguments) => commands::preview::run(&context, &arguments).await,
+            Command::Rollback(arguments) => commands::rollback::run(&context, &arguments).await,
+            Command::Cancel(arguments) => commands::cancel::run(&context, &arguments).await,
+            Command::Config(arguments) => commands::config::run(&context, &arguments).await,
+            Command::Doctor(arguments) => commands::doctor::run(&context, &arguments).await,
+            Command::Serve(arguments) => commands::serve::run(&context, &arguments).await,
+            Command::Demo(arguments) => commands::demo::run(&context, &arguments).await,
+            Command::Completions(_) | Command::Man(_) | Command::Inspect(_) | Command::Cmdlet(_) => Ok(()),
+        }
+    })
+}
+
+/// The exit code, and for a failure its line.
+fn ended(result: Result<(), Failure>, silent: bool) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !silent && !failure.message.is_empty() {
+                eprintln!("mms: {}", output::one_line(&failure.message));
+            }
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// clap's paragraphs in one line; help and version as they are.
+fn usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    match error.kind() {
+        DisplayHelp | DisplayVersion => {
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            ExitCode::from(Exit::Usage as u8)
+        }
+        _ => {
+            let text = error.render().to_string();
+            let told: Vec<&str> = text
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+                .collect();
+            let told = told.join(" ");
+            eprintln!("mms: {} (see --help)", output::one_line(told.trim_start_matches("error: ")));
+            ExitCode::from(Exit::Usage as u8)
+        }
+    }
+}

@@ -6,5 +6,6 @@
 
 pub mod help;
 pub mod parse;
+pub mod run;
 
 pub mod table;

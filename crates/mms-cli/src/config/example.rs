@@ -8,13 +8,14 @@ mod tests {
     use std::path::Path;
 
     use super::super::parse;
+    use super::super::sections::{Engine, Retention};
     use super::EXAMPLE;
 
     #[test]
     fn the_example_is_a_configuration() {
         let config = parse(EXAMPLE, Path::new("/etc/mms/mms.toml")).unwrap();
         assert_eq!(config.calendars.len(), 1);
-        assert_eq!(config.resolve(&config.directory.file), Path::new("/etc/mms/users.toml"));
+        assert_eq!(config.directory.file, Path::new("/etc/mms/users.toml"));
     }
 
     /// Every key that is only shown as a comment is a key, and its value is the default where it has one.
@@ -34,8 +35,8 @@ mod tests {
             .collect();
         let config = parse(&text, Path::new("mms.toml")).unwrap();
         assert_eq!((config.calendars.len(), config.platforms.len()), (2, 2));
-        assert_eq!(config.engine, super::super::Engine::default());
-        assert_eq!(config.retention, super::super::Retention::default());
+        assert_eq!(config.engine, Engine::default());
+        assert_eq!(config.retention, Retention::default());
         assert!(config.smtp.is_some());
     }
 }

@@ -7,17 +7,12 @@ mod duration;
 pub mod example;
 pub mod locate;
 mod read;
-mod secret;
 mod sections;
+pub mod show;
 
 pub use duration::Duration;
 pub use read::parse;
-pub use secret::SecretSource;
-pub use sections::{
-    Admin, CalDavCalendar, CalendarKind, Config, Directory, Engine, IcsCalendar, JitsiJwt, JitsiPlatform,
-    Organisation, PlatformKind, Recognise, Retention, Scheduling, Smtp, SmtpSecurity, Store,
-    TemplatePlatform, Templates,
-};
+pub use sections::{CalendarKind, Config, PlatformKind};
 
 use std::path::Path;
 
@@ -28,11 +23,18 @@ use crate::failure::Failure;
 /// # Errors
 /// It cannot be opened, or something in it is wrong.
 pub fn load(path: &Path) -> Result<Config, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    parse(&text_of(path)?, path).map_err(Failure::usage)
+}
+
+/// The text of the configuration file.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn text_of(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
         Failure::usage(format!(
             "the configuration {} cannot be read: {error}; name another with --config, or write one with `mms config init`",
             path.display()
         ))
-    })?;
-    parse(&text, path).map_err(Failure::usage)
+    })
 }

@@ -2,11 +2,12 @@
 //! most likely meant.
 //!
 //! The document is walked by hand down to the sections, so that `kind` can choose a section's type
-//! and the place of an error is kept; within a section serde reads.
+//! and the place of an error is kept; within a section serde reads. On the way, in every section,
+//! secrets are fetched from the environment and paths are taken from the file's folder.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mms_model::Platform;
 use serde::de::DeserializeOwned;
@@ -35,10 +36,10 @@ const SECTIONS: &[&str] = &[
 /// # Errors
 /// One line: file, line, section, what is wrong, what was meant.
 pub fn parse(text: &str, path: &Path) -> Result<Config, String> {
-    let reader = Reader { text, path };
+    let mut config = Config::new(path.to_owned());
+    let base = config.base().to_owned();
+    let reader = Reader { text, path, base: &base };
     let document = DeTable::parse(text).map_err(|e| reader.error("", e.span(), e.message()))?;
-    let base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut config = Config::new(path.to_owned(), base.to_owned());
     let mut has_directory = false;
     for (key, value) in document.into_inner() {
         let span = key.span();
@@ -71,15 +72,59 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, String> {
     Ok(config)
 }
 
+/// A section by its name, with the name's place.
+type NamedSection<'i> = (String, Range<usize>, Spanned<DeValue<'i>>);
+
 struct Reader<'a> {
     text: &'a str,
     path: &'a Path,
+    base: &'a Path,
 }
 
 impl Reader<'_> {
     fn section<T: DeserializeOwned>(&self, name: &str, value: Spanned<DeValue<'_>>) -> Result<T, String> {
+        let value = self.prepared(name, value)?;
         T::deserialize(ValueDeserializer::from(value))
             .map_err(|e| self.error(name, e.span(), &explained(e.message())))
+    }
+
+    /// Fetches secrets and resolves paths, at every depth.
+    fn prepared<'i>(
+        &self,
+        section: &str,
+        value: Spanned<DeValue<'i>>,
+    ) -> Result<Spanned<DeValue<'i>>, String> {
+        let span = value.span();
+        let table = match value.into_inner() {
+            DeValue::Table(table) => table,
+            other => return Ok(Spanned::new(span, other)),
+        };
+        let mut prepared = DeTable::new();
+        for (key, value) in table {
+            let (at, place) = (key.span(), value.span());
+            let wrong = |message: String| self.error(section, Some(at.clone()), &message);
+            if SECRETS.contains(&key.get_ref().as_ref()) {
+                return Err(wrong(format!(
+                    "secrets do not stand in the configuration: use {0}_file or {0}_env",
+                    key.get_ref()
+                )));
+            }
+            let secret =
+                key.get_ref().strip_suffix("_env").filter(|key| SECRETS.contains(key)).map(str::to_owned);
+            let (key, value) = match (value.get_ref().as_str(), secret) {
+                (Some(variable), Some(secret)) => {
+                    let read = environment(variable).map_err(wrong)?;
+                    (Spanned::new(at, secret.into()), Spanned::new(place, DeValue::String(read.into())))
+                }
+                (Some(text), None) if is_path(key.get_ref()) => {
+                    let path = self.base.join(text).to_string_lossy().into_owned();
+                    (key, Spanned::new(place, DeValue::String(path.into())))
+                }
+                _ => (key, self.prepared(section, value)?),
+            };
+            prepared.insert(key, value);
+        }
+        Ok(Spanned::new(span, DeValue::Table(prepared)))
     }
 
     fn calendars(&self, value: Spanned<DeValue<'_>>) -> Result<BTreeMap<String, CalendarKind>, String> {
@@ -89,7 +134,7 @@ impl Reader<'_> {
             let (kind, rest) = self.kind(&place, span, section, &["caldav", "ics"])?;
             let calendar = match kind.as_str() {
                 "caldav" => CalendarKind::CalDav(Box::new(self.section(&place, rest)?)),
-                _ => CalendarKind::Ics(self.section(&place, rest)?),
+                _ => CalendarKind::Ics(Box::new(self.section(&place, rest)?)),
             };
             calendars.insert(name, calendar);
         }
@@ -106,7 +151,7 @@ impl Reader<'_> {
             let (kind, rest) = self.kind(&place, span.clone(), section, &["jitsi", "template"])?;
             let kind = match kind.as_str() {
                 "jitsi" => PlatformKind::Jitsi(Box::new(self.section(&place, rest)?)),
-                _ => PlatformKind::Template(Box::new(self.section(&place, rest)?)),
+                _ => PlatformKind::Template(Box::new(self.section(&place, named(rest, &name))?)),
             };
             if platforms.insert(platform, kind).is_some() {
                 return Err(self.error(
@@ -124,7 +169,7 @@ impl Reader<'_> {
         &self,
         section: &str,
         value: Spanned<DeValue<'i>>,
-    ) -> Result<Vec<(String, Range<usize>, Spanned<DeValue<'i>>)>, String> {
+    ) -> Result<Vec<NamedSection<'i>>, String> {
         let span = value.span();
         match value.into_inner() {
             DeValue::Table(table) => Ok(table
@@ -188,14 +233,39 @@ impl Reader<'_> {
     }
 }
 
+/// A section with its own name under `platform`, as the template platform wants to know it.
+fn named<'i>(section: Spanned<DeValue<'i>>, name: &str) -> Spanned<DeValue<'i>> {
+    let span = section.span();
+    match section.into_inner() {
+        DeValue::Table(mut table) => {
+            let key = Spanned::new(span.clone(), "platform".into());
+            table.insert(key, Spanned::new(span.clone(), DeValue::String(name.to_owned().into())));
+            Spanned::new(span, DeValue::Table(table))
+        }
+        other => Spanned::new(span, other),
+    }
+}
+
+/// Keys whose value is a secret.
+const SECRETS: &[&str] = &["password", "token", "secret", "room_secret"];
+
+/// A secret from an environment variable.
+fn environment(variable: &str) -> Result<String, String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
+        format!("the environment variable {variable} is not set: set it, or use a file instead")
+    })
+}
+
+/// Whether the value of a key is a path.
+fn is_path(key: &str) -> bool {
+    key.ends_with("_file") || ["dir", "file", "path", "root", "socket"].contains(&key)
+}
+
 /// serde's words in ours, with the key that was meant.
 fn explained(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     if message.starts_with("unknown field") {
         let (name, known) = quoted.split_first().map_or(("", [].as_slice()), |(name, known)| (*name, known));
-        if ["password", "token", "secret"].contains(&name) {
-            return format!("\"{name}\" does not stand in the configuration: use {name}_file or {name}_env");
-        }
         return unknown_key(name, known);
     }
     if let (true, Some(name)) = (message.starts_with("missing field"), quoted.first()) {
@@ -226,7 +296,7 @@ mod tests {
     #[test]
     fn a_minimal_configuration_suffices() {
         let config = parse(MINIMAL, Path::new("/etc/mms/mms.toml")).unwrap();
-        assert_eq!(config.base, Path::new("/etc/mms"));
+        assert_eq!(config.directory.file, Path::new("/etc/mms/users.toml"));
         assert_eq!(config.engine.max_attendees, 250);
         assert_eq!(config.store_path().file_name().unwrap(), "mms.db");
     }
@@ -269,14 +339,18 @@ mod tests {
 
     #[test]
     fn secrets_do_not_stand_in_the_configuration() {
+        let smtp = |line: &str| error(&format!("{MINIMAL}[smtp]\nhost = \"m\"\n{line}\n"));
         insta::assert_snapshot!(
-            error(&format!("{MINIMAL}[smtp]\nhost = \"m\"\npassword = \"hunter2\"\n")),
-            @r#"/etc/mms/mms.toml:8: [smtp] "password" does not stand in the configuration: use password_file or password_env"#
+            smtp("password = \"hunter2\""),
+            @"/etc/mms/mms.toml:8: [smtp] secrets do not stand in the configuration: use password_file or password_env"
         );
-        let both =
-            error(&format!("{MINIMAL}[smtp]\nhost = \"m\"\npassword_file = \"a\"\npassword_env = \"B\"\n"));
-        assert!(both.contains("mms.toml:6: [smtp]") && both.contains("both set"), "{both}");
-        let url = error(&format!("{MINIMAL}[calendar.b]\nkind = \"caldav\"\nurl = \"https://u:p@h/\"\n"));
+        insta::assert_snapshot!(
+            smtp("password_env = \"MMS_NO_SUCH_VARIABLE\""),
+            @"/etc/mms/mms.toml:8: [smtp] the environment variable MMS_NO_SUCH_VARIABLE is not set: set it, or use a file instead"
+        );
+        let url = error(&format!(
+            "{MINIMAL}[calendar.b]\nkind = \"caldav\"\nurl = \"https://u:p@h/\"\nauth = {{ type = \"none\" }}\n"
+        ));
         assert!(url.contains("holds credentials") && !url.contains("u:p"), "{url}");
     }
 

@@ -3,33 +3,31 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mms_connectors::calendar::caldav::CalDavSettings;
+use mms_connectors::calendar::ics_folder::IcsFolderSettings;
+use mms_connectors::platform::jitsi::JitsiSettings;
+use mms_connectors::platform::template::TemplateSettings;
+use mms_connectors::sender::smtp::SmtpSettings;
 use mms_model::{AttendeeChoice, Platform};
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, SecretSource, locate};
+use super::{Duration, locate};
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The file that it was read from.
-    #[serde(skip)]
     pub path: PathBuf,
-    /// The folder that relative paths are taken from.
-    #[serde(skip)]
-    pub base: PathBuf,
     /// `[organisation]`
     pub organisation: Organisation,
     /// `[directory]`
     pub directory: Directory,
     /// `[calendar.NAME]`
-    #[serde(rename = "calendar")]
     pub calendars: BTreeMap<String, CalendarKind>,
     /// `[platform.NAME]`
-    #[serde(rename = "platform")]
     pub platforms: BTreeMap<Platform, PlatformKind>,
     /// `[smtp]`
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub smtp: Option<Smtp>,
+    pub smtp: Option<SmtpSettings>,
     /// `[engine]`
     pub engine: Engine,
     /// `[retention]`
@@ -61,160 +59,21 @@ pub struct Directory {
 }
 
 /// `[calendar.NAME]`, by its `kind`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[derive(Debug, Clone)]
 pub enum CalendarKind {
-    /// `kind = "caldav"`
-    CalDav(Box<CalDavCalendar>),
-    /// `kind = "ics"`
-    Ics(IcsCalendar),
-}
-
-/// A CalDAV server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CalDavCalendar {
-    /// The server's address; the calendars of a user are discovered from it.
-    pub url: String,
-    /// Login name; `{upn}`, `{local}` stand for the user's. None signs in with a token or not at all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// File with the password.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub password_file: Option<PathBuf>,
-    /// Environment variable with the password.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub password_env: Option<String>,
-    /// File with a bearer token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_file: Option<PathBuf>,
-    /// Environment variable with a bearer token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_env: Option<String>,
-    /// PEM file of a private certificate authority.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<PathBuf>,
-    /// Allow credentials over plain HTTP to another machine.
-    #[serde(default)]
-    pub allow_plaintext: bool,
-    /// Requests to the server at any time.
-    #[serde(default = "default_connections")]
-    pub connections: usize,
-    /// How long one exchange may take.
-    #[serde(default = "default_timeout")]
-    pub timeout: Duration,
-    /// Who tells the attendees.
-    #[serde(default)]
-    pub scheduling: Scheduling,
-}
-
-/// Who tells the attendees of a CalDAV calendar.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scheduling {
-    /// As the server says of itself (RFC 6638).
-    #[default]
-    Auto,
-    /// The server.
-    Server,
-    /// MMS, by mail.
-    Client,
-}
-
-/// Folders of .ics files.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IcsCalendar {
-    /// The folder in which each user's folder lies.
-    pub root: PathBuf,
+    /// `kind = "caldav"`: a CalDAV server.
+    CalDav(Box<CalDavSettings>),
+    /// `kind = "ics"`: folders of .ics files.
+    Ics(Box<IcsFolderSettings>),
 }
 
 /// `[platform.NAME]`, by its `kind`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[derive(Debug, Clone)]
 pub enum PlatformKind {
-    /// `kind = "jitsi"`
-    Jitsi(Box<JitsiPlatform>),
-    /// `kind = "template"`
-    Template(Box<TemplatePlatform>),
-}
-
-/// A Jitsi Meet server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JitsiPlatform {
-    /// The server, such as `https://meet.example.org`.
-    pub url: String,
-    /// The name in the invites.
-    #[serde(default = "default_jitsi_name")]
-    pub display_name: String,
-    /// Signs join links, where the server asks for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jwt: Option<JitsiJwt>,
-}
-
-/// Signed join links.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JitsiJwt {
-    /// The server's application id.
-    pub app_id: String,
-    /// File with the shared secret.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret_file: Option<PathBuf>,
-    /// Environment variable with the shared secret.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret_env: Option<String>,
-}
-
-/// A platform whose join links follow a pattern.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TemplatePlatform {
-    /// The pattern of the join links.
-    pub join_url: String,
-    /// The name in the invites.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub display_name: Option<String>,
-}
-
-/// The mail server, for calendars that do not tell attendees themselves.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Smtp {
-    /// Host name.
-    pub host: String,
-    /// Port; 465 with `tls`, 587 with `starttls`, 25 with `none` where it is not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
-    /// How the connection is protected.
-    #[serde(default)]
-    pub security: SmtpSecurity,
-    /// Login name, where the server asks for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// File with the password.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub password_file: Option<PathBuf>,
-    /// Environment variable with the password.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub password_env: Option<String>,
-    /// Envelope and `Sender` address; the organizer stands in `From`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sender: Option<String>,
-}
-
-/// How the connection to the mail server is protected.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SmtpSecurity {
-    /// TLS from the first byte.
-    Tls,
-    /// TLS after STARTTLS.
-    #[default]
-    StartTls,
-    /// None: for a server on this machine.
-    None,
+    /// `kind = "jitsi"`: a Jitsi Meet server.
+    Jitsi(Box<JitsiSettings>),
+    /// `kind = "template"`: a platform whose join links follow a pattern.
+    Template(Box<TemplateSettings>),
 }
 
 /// How migrations run.
@@ -299,24 +158,11 @@ pub struct Recognise {
     pub hosts: BTreeMap<Platform, Vec<String>>,
 }
 
-fn default_connections() -> usize {
-    4
-}
-
-fn default_timeout() -> Duration {
-    Duration::seconds(60)
-}
-
-fn default_jitsi_name() -> String {
-    "Jitsi Meet".to_owned()
-}
-
 impl Config {
-    /// An empty configuration of the file `path`, whose relative paths are taken from `base`.
-    pub fn new(path: PathBuf, base: PathBuf) -> Self {
+    /// An empty configuration of the file `path`.
+    pub fn new(path: PathBuf) -> Self {
         Self {
             path,
-            base,
             organisation: Organisation::default(),
             directory: Directory::default(),
             calendars: BTreeMap::new(),
@@ -331,54 +177,24 @@ impl Config {
         }
     }
 
-    /// A path of the configuration, taken from its folder.
-    pub fn resolve(&self, path: &Path) -> PathBuf {
-        self.base.join(path)
+    /// The folder that relative paths are taken from: the file's.
+    pub fn base(&self) -> &Path {
+        self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
     /// The SQLite file.
     pub fn store_path(&self) -> PathBuf {
-        self.store.path.as_deref().map_or_else(locate::default_store, |path| self.resolve(path))
+        self.store.path.clone().unwrap_or_else(locate::default_store)
+    }
+
+    /// The folder in which MMS keeps what it makes for itself: that of the store.
+    pub fn state_dir(&self) -> PathBuf {
+        self.store_path().parent().map(Path::to_owned).unwrap_or_default()
     }
 
     /// The socket of the admin API.
     pub fn socket_path(&self) -> PathBuf {
-        match self.admin.socket.as_deref() {
-            Some(path) => self.resolve(path),
-            None => locate::default_socket(&self.store_path()),
-        }
-    }
-
-    /// Every secret that the configuration names, with the section and key it is for.
-    ///
-    /// # Errors
-    /// The section, and that a secret has two sources.
-    pub fn secrets(&self) -> Result<Vec<(String, SecretSource)>, (String, String)> {
-        let mut secrets = Vec::new();
-        let mut add = |section: &str, key: &str, file: &Option<PathBuf>, env: &Option<String>| {
-            let source = SecretSource::of(key, file.as_deref(), env.as_deref(), &self.base)
-                .map_err(|message| (section.to_owned(), message))?;
-            secrets.extend(source.map(|source| (format!("{section}.{key}"), source)));
-            Ok::<(), (String, String)>(())
-        };
-        for (name, calendar) in &self.calendars {
-            if let CalendarKind::CalDav(caldav) = calendar {
-                let section = format!("calendar.{name}");
-                add(&section, "password", &caldav.password_file, &caldav.password_env)?;
-                add(&section, "token", &caldav.token_file, &caldav.token_env)?;
-            }
-        }
-        for (name, platform) in &self.platforms {
-            if let PlatformKind::Jitsi(jitsi) = platform
-                && let Some(jwt) = &jitsi.jwt
-            {
-                add(&format!("platform.{name}.jwt"), "secret", &jwt.secret_file, &jwt.secret_env)?;
-            }
-        }
-        if let Some(smtp) = &self.smtp {
-            add("smtp", "password", &smtp.password_file, &smtp.password_env)?;
-        }
-        Ok(secrets)
+        self.admin.socket.clone().unwrap_or_else(|| locate::default_socket(&self.store_path()))
     }
 
     /// What serde cannot check: the section and what is wrong there.
@@ -386,7 +202,6 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), (String, String)> {
-        self.secrets()?;
         let wrong = |section: &str, message: &str| Err((section.to_owned(), message.to_owned()));
         if self.calendars.is_empty() {
             return wrong(
@@ -398,9 +213,6 @@ impl Config {
             if let CalendarKind::CalDav(caldav) = calendar {
                 let section = format!("calendar.{name}");
                 check_url(&section, "url", &caldav.url)?;
-                if caldav.connections == 0 {
-                    return wrong(&section, "\"connections\" must be at least 1");
-                }
             }
         }
         for (name, platform) in &self.platforms {

@@ -28,8 +28,6 @@ pub struct Person {
 pub struct Organisation {
     /// Everybody, in the order of the directory file.
     pub people: Vec<Person>,
-    /// The directory, CSV.
-    pub directory_file: PathBuf,
     /// Number of events written.
     pub meetings: usize,
     /// An invite worth showing before and after: an HTML body, a room, agenda around the block.
@@ -157,10 +155,9 @@ pub fn seed(
             before = Some(meeting);
         }
     }
-    let directory_file = dir.join("directory.csv");
-    fs::write(&directory_file, directory(&people))?;
+    fs::write(dir.join("directory.csv"), directory(&people))?;
     let showcase = showcase.unwrap_or_else(|| calendars.clone());
-    Ok(Organisation { people, directory_file, meetings, showcase })
+    Ok(Organisation { people, meetings, showcase })
 }
 
 fn person(n: u32, calendars: &Path) -> Person {

@@ -7,7 +7,7 @@ mod style;
 mod table;
 mod value;
 
-pub use style::Style;
+pub use style::{Style, printable};
 pub use value::{Rows, Value};
 
 use std::io::{self, Write};
@@ -91,6 +91,18 @@ pub fn print_text(text: &str) -> Result<(), Failure> {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
         .or_else(|error| ignore_closed_pipe(&error))
+}
+
+/// Text from anywhere in one line that is safe to show.
+pub fn one_line(text: &str) -> String {
+    printable(
+        &text
+            .split(['\r', '\n'])
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" "),
+    )
 }
 
 /// `mms status | head` is no failure.

@@ -1,0 +1,125 @@
+//! `mms config check|show|init|path|tenant`
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use mms_model::port::RequestStore;
+
+use crate::config::{self, example::EXAMPLE, locate, show};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{Format, Rows, Value, print_text};
+use crate::wiring;
+
+/// Arguments of `mms config`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Checks the file, the secrets it names and the directory, without a connection to any server.
+    Check,
+    /// Shows the configuration in effect, defaults included. Secrets are shown as where they come from.
+    Show,
+    /// Writes a commented example.
+    Init {
+        /// Where to.
+        #[arg(default_value = locate::LOCAL, value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Prints the path of the file that is used.
+    Path,
+    /// Shows or changes whether migrations are enabled.
+    Tenant {
+        /// Enable or disable migrations.
+        #[arg(long, value_name = "BOOLEAN")]
+        meeting_migration_enabled: Option<bool>,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// As the action says.
+pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.action {
+        Action::Check => check(context).await,
+        Action::Show => show_effective(context),
+        Action::Init { file } => init(file),
+        Action::Path => {
+            let path = locate::locate(context.named_config())?;
+            print_text(&format!("{}\n", std::path::absolute(&path).unwrap_or(path).display()))
+        }
+        Action::Tenant { meeting_migration_enabled } => tenant(context, *meeting_migration_enabled).await,
+    }
+}
+
+async fn check(context: &Context) -> Result<(), Failure> {
+    let config = context.config()?;
+    let text = config::text_of(&config.path)?;
+    for (key, file) in show::named_files(&text, config.base()) {
+        std::fs::File::open(&file).map_err(|error| {
+            let (path, file) = (config.path.display(), file.display());
+            Failure::usage(format!(
+                "{path}: {key}: {file} cannot be read: {error}; check the path and who may read it"
+            ))
+        })?;
+    }
+    let users = wiring::directory(&config)?.users().await?;
+    wiring::check(&config)?;
+    print_text(&format!(
+        "{} is good: {} users, {} calendars, {} platforms. `mms doctor` tries it against the servers.\n",
+        config.path.display(),
+        users.len(),
+        config.calendars.len(),
+        config.platforms.len()
+    ))
+}
+
+fn show_effective(context: &Context) -> Result<(), Failure> {
+    let config = context.config()?;
+    let text = show::effective(&config::text_of(&config.path)?, &config)
+        .map_err(|error| Failure::failed(format!("{} cannot be shown: {error}", config.path.display())))?;
+    print_text(&format!("# {}\n{text}", config.path.display()))
+}
+
+fn init(file: &Path) -> Result<(), Failure> {
+    let shown = file.display();
+    let mut new = std::fs::File::create_new(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::failed(format!("{shown} exists already and is left as it is: name another file"))
+        }
+        _ => Failure::failed(format!("{shown} cannot be written: {error}")),
+    })?;
+    new.write_all(EXAMPLE.as_bytes())
+        .map_err(|error| Failure::failed(format!("{shown} cannot be written: {error}")))?;
+    print_text(&format!("{shown} is written: edit it, then run `mms config check` and `mms doctor`\n"))
+}
+
+/// The name of the tenant's switch in the store.
+const ENABLED: &str = "MeetingMigrationEnabled";
+
+async fn tenant(context: &Context, enable: Option<bool>) -> Result<(), Failure> {
+    let store = wiring::store(&context.config()?).await?;
+    if let Some(enable) = enable {
+        return store
+            .set_setting(ENABLED, if enable { "true" } else { "false" })
+            .await
+            .map_err(wiring::store_failure);
+    }
+    let mut rows = Rows::new(&["Identity", ENABLED]);
+    rows.push(vec![Value::text("Global"), Value::Boolean(is_enabled(store.as_ref()).await?)]);
+    context.output.print(&rows, Format::List, "")
+}
+
+/// Whether migrations are enabled; they are where nobody switched them off.
+async fn is_enabled(store: &dyn RequestStore) -> Result<bool, Failure> {
+    let value = store.setting(ENABLED).await.map_err(wiring::store_failure)?;
+    Ok(value.is_none_or(|value| !value.eq_ignore_ascii_case("false")))
+}

@@ -1,0 +1,16 @@
+//! The commands: in each file its arguments and what it does.
+
+pub mod cancel;
+pub mod completions;
+pub mod config;
+pub mod demo;
+pub mod doctor;
+pub mod history;
+pub mod inspect;
+pub mod man;
+pub mod migrate;
+pub mod preview;
+pub mod rollback;
+pub mod serve;
+pub mod start;
+pub mod status;

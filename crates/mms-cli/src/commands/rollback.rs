@@ -1,0 +1,104 @@
+//! `mms rollback`
+
+use mms_engine::{RollbackSelection, RolledBack};
+use mms_model::port::{JournalState, RequestFilter};
+use mms_model::{EventId, Identity, MigrationRequest, RequestId, State};
+use uuid::Uuid;
+
+use crate::context::{Context, administrator};
+use crate::failure::Failure;
+use crate::output::{Format, Rows, Value, one_line};
+use crate::wiring::{self, Installation, engine_failure};
+
+/// Arguments of `mms rollback`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The user whose newest migration is taken back.
+    #[arg(value_name = "IDENTITY", required_unless_present = "correlation_id")]
+    pub identity: Option<Identity>,
+    /// The migration with this CorrelationId.
+    #[arg(long, value_name = "GUID")]
+    pub correlation_id: Option<Uuid>,
+    /// Only the meeting with this iCalendar UID.
+    #[arg(long, value_name = "UID")]
+    pub event: Option<String>,
+}
+
+/// Puts back what the migration changed, and keeps what was edited since.
+///
+/// # Errors
+/// There is nothing to take back, or some meeting could not be put back.
+pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let installation = wiring::open(context.config()?).await?;
+    let request = find(&installation, arguments).await?;
+    let selection = match &arguments.event {
+        Some(uid) => RollbackSelection::Events(vec![event_of(&installation, request.id, uid).await?]),
+        None => RollbackSelection::All,
+    };
+    let by = administrator();
+    let done = installation.engine.rollback(request.id, &selection, &by).await.map_err(engine_failure)?;
+    for RolledBack { subject, problem, .. } in &done.problems {
+        if let Some((code, message)) = problem {
+            eprintln!("{}", one_line(&format!("\"{subject}\": {code}: {message}")));
+        }
+    }
+    let mut rows = Rows::new(&["CorrelationId", "UserPrincipalName", "Restored", "Failed"]);
+    rows.push(vec![
+        Value::text(request.id.to_string()),
+        Value::text(request.user.upn.clone()),
+        Value::Number(done.restored),
+        Value::Number(done.failed),
+    ]);
+    context.output.print(&rows, Format::List, "")?;
+    if done.failed > 0 {
+        return Err(Failure::failed(format!(
+            "{} of {} meetings were not put back",
+            done.failed,
+            done.restored + done.failed
+        )));
+    }
+    Ok(())
+}
+
+/// The migration that is meant: the newest with something to take back.
+async fn find(installation: &Installation, arguments: &Arguments) -> Result<MigrationRequest, Failure> {
+    let mut filter =
+        RequestFilter { id: arguments.correlation_id.map(RequestId), ..RequestFilter::default() };
+    if let Some(identity) = &arguments.identity {
+        filter.user = Some(installation.directory.resolve(identity).await?.id);
+    }
+    let requests = installation.store.list(&filter).await.map_err(wiring::store_failure)?;
+    if requests.iter().any(|request| request.state == State::InProgress) {
+        return Err(Failure::failed(
+            "a migration of this user is in progress: wait for its end, then run this again",
+        ));
+    }
+    // A run that found everything in place has nothing to take back; the one before it has.
+    for request in &requests {
+        use JournalState::{Closed, Undoing, Undone, Written};
+        let states = [Written, Closed, Undoing, Undone];
+        let changed = installation.store.journalled(request.id, &states, None, 1).await;
+        if !changed.map_err(wiring::store_failure)?.is_empty() {
+            return Ok(request.clone());
+        }
+    }
+    Err(match requests.is_empty() {
+        true => Failure::not_found("no such migration: `mms status` lists them"),
+        false => Failure::not_found(
+            "no migration has anything left to take back: it changed nothing, is rolled back, or its originals are past retention",
+        ),
+    })
+}
+
+async fn event_of(installation: &Installation, id: RequestId, uid: &str) -> Result<EventId, Failure> {
+    super::history::meetings(installation.store.as_ref(), id)
+        .await?
+        .into_iter()
+        .find(|record| record.uid == uid)
+        .map(|record| record.event)
+        .ok_or_else(|| {
+            Failure::not_found(format!(
+                "migration {id} has no meeting with the UID \"{uid}\": `mms history` lists them"
+            ))
+        })
+}

@@ -1,0 +1,57 @@
+//! Progress of long work: a bar on a terminal, plain lines elsewhere, both on stderr.
+
+use std::io::IsTerminal as _;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::output::one_line;
+
+/// Progress through a known number of things.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    done: u64,
+    total: u64,
+    what: &'static str,
+}
+
+impl Progress {
+    /// Progress through `total` things, `what` in the plural.
+    pub fn new(total: u64, what: &'static str) -> Self {
+        let bar = (std::io::stderr().is_terminal() && total > 0).then(|| {
+            let bar = ProgressBar::new(total);
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {prefix}  {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_prefix(what);
+            bar
+        });
+        Self { bar, done: 0, total, what }
+    }
+
+    /// Says what is being worked on.
+    pub fn note(&self, message: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(one_line(message));
+            bar.tick();
+        }
+    }
+
+    /// One more is done.
+    pub fn advance(&mut self, message: &str) {
+        self.done += 1;
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(one_line(message));
+                bar.inc(1);
+            }
+            None => eprintln!("{}/{} {}: {}", self.done, self.total, self.what, one_line(message)),
+        }
+    }
+
+    /// Ends it; a bar goes away.
+    pub fn finish(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

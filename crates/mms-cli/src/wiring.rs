@@ -1,0 +1,284 @@
+//! Which connector, which store: the one file that knows. Everything else sees ports.
+
+pub mod diagnosis;
+mod invites;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mms_connectors::calendar::Invites;
+use mms_connectors::calendar::caldav::CalDav;
+use mms_connectors::calendar::ics_folder::IcsFolder;
+use mms_connectors::directory::file::{FileDirectory, FileDirectorySettings, ImportErrors};
+use mms_connectors::platform::jitsi::Jitsi;
+use mms_connectors::platform::template::Template;
+use mms_connectors::sender::smtp::SmtpSender;
+use mms_engine::{Connectors, Engine, EngineError, EngineSettings};
+use mms_invite::recognise::{CustomPlatform, Recogniser, RecogniserOptions};
+use mms_model::port::{Calendar, Directory, InvitationSender, MeetingPlatform, RequestStore, StoreError};
+use mms_model::{Code, Platform, RandomIds, SystemClock, TargetMeetingType};
+use mms_store::{Access, SqliteStore};
+
+use crate::config::{CalendarKind, Config, PlatformKind};
+use crate::failure::Failure;
+
+/// Everything that a command works with.
+pub struct Installation {
+    /// The configuration.
+    pub config: Config,
+    /// What does the work.
+    pub engine: Engine,
+    /// The users.
+    pub directory: Arc<dyn Directory>,
+    /// The store.
+    pub store: Arc<dyn RequestStore>,
+}
+
+/// The directory of the configuration.
+///
+/// # Errors
+/// The file cannot be read, or something in it is wrong; with its line.
+pub fn directory(config: &Config) -> Result<Arc<dyn Directory>, Failure> {
+    // Where there is one calendar only, users need not name it.
+    let mut names = config.calendars.keys();
+    let default_calendar = match (names.next(), names.next()) {
+        (Some(only), None) => Some(only.clone()),
+        _ => None,
+    };
+    let settings = FileDirectorySettings { path: config.directory.file.clone(), default_calendar };
+    match FileDirectory::load(&settings) {
+        Ok(directory) => Ok(Arc::new(directory)),
+        Err(errors) => Err(Failure::usage(first_of(&errors))),
+    }
+}
+
+/// The first of the errors, and how many there are behind it.
+fn first_of(errors: &ImportErrors) -> String {
+    let text = errors.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    match errors.total() {
+        0 | 1 => first.to_owned(),
+        total => format!("{first} (and {} more errors)", total - 1),
+    }
+}
+
+/// The store of the configuration, for a command; made where there is none yet.
+///
+/// # Errors
+/// It cannot be opened.
+pub async fn store(config: &Config) -> Result<Arc<dyn RequestStore>, Failure> {
+    open_store(config, Access::Command).await
+}
+
+async fn open_store(config: &Config, access: Access) -> Result<Arc<dyn RequestStore>, Failure> {
+    let path = config.store_path();
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::failed(format!(
+                "the store's folder {} cannot be made: {error}; set [store] path to another place",
+                folder.display()
+            ))
+        })?;
+    }
+    Ok(Arc::new(SqliteStore::open(&path, access).await.map_err(store_failure)?))
+}
+
+/// A failure of the store as the command's.
+pub fn store_failure(error: StoreError) -> Failure {
+    match error {
+        StoreError::InUse(message) => Failure::not_allowed(message),
+        error => Failure::failed(format!("{}: {error}", Code::StoreError)),
+    }
+}
+
+/// Whether connectors and platforms can be made of the configuration.
+///
+/// # Errors
+/// Which setting cannot work and why.
+pub fn check(config: &Config) -> Result<(), Failure> {
+    connectors(config)?;
+    Ok(())
+}
+
+fn connectors(config: &Config) -> Result<Connectors, Failure> {
+    let Targets { platforms, own_hosts, patterns } = targets(config)?;
+    let invites = invites::editor(config, own_hosts, patterns)?;
+    Ok(Connectors {
+        calendars: calendars(config, &invites)?,
+        platforms,
+        directory: directory(config)?,
+        sender: sender(config)?,
+    })
+}
+
+/// The recogniser of the configuration, or where there is none, one that knows no own servers.
+///
+/// # Errors
+/// The configuration is wrong.
+pub fn recogniser(config: Option<&Config>) -> Result<Recogniser, Failure> {
+    match config {
+        Some(config) => {
+            let Targets { own_hosts, patterns, .. } = targets(config)?;
+            invites::recogniser(config, own_hosts, patterns)
+        }
+        None => {
+            Recogniser::new(&RecogniserOptions::default()).map_err(|error| Failure::failed(error.to_string()))
+        }
+    }
+}
+
+fn calendars(
+    config: &Config,
+    invites: &Arc<dyn Invites>,
+) -> Result<HashMap<String, Arc<dyn Calendar>>, Failure> {
+    let mut calendars: HashMap<String, Arc<dyn Calendar>> = HashMap::new();
+    for (name, kind) in &config.calendars {
+        let calendar: Arc<dyn Calendar> = match kind {
+            CalendarKind::CalDav(settings) => {
+                Arc::new(CalDav::new(settings.as_ref().clone(), Arc::clone(invites)).map_err(|error| {
+                    Failure::usage(format!("{}: [calendar.{name}] {error}", config.path.display()))
+                })?)
+            }
+            CalendarKind::Ics(settings) => {
+                Arc::new(IcsFolder::new(settings.as_ref().clone(), Arc::clone(invites)))
+            }
+        };
+        calendars.insert(name.clone(), calendar);
+    }
+    Ok(calendars)
+}
+
+/// The platforms of the configuration, and how their links are told.
+#[derive(Default)]
+struct Targets {
+    platforms: Vec<Arc<dyn MeetingPlatform>>,
+    own_hosts: Vec<(Platform, String)>,
+    patterns: Vec<CustomPlatform>,
+}
+
+fn targets(config: &Config) -> Result<Targets, Failure> {
+    let state_dir = config.state_dir();
+    let mut targets = Targets::default();
+    for (name, kind) in &config.platforms {
+        let wrong = |error| Failure::usage(format!("{}: {error}", config.path.display()));
+        let platform: Arc<dyn MeetingPlatform> = match kind {
+            PlatformKind::Jitsi(settings) => {
+                targets.own_hosts.push((Platform::JITSI, authority(&settings.url)));
+                let clock = Arc::new(SystemClock);
+                Arc::new(
+                    Jitsi::new(name.name(), settings.as_ref().clone(), &state_dir, clock).map_err(wrong)?,
+                )
+            }
+            PlatformKind::Template(settings) => {
+                let template =
+                    Template::new(name.name(), settings.as_ref().clone(), &state_dir).map_err(wrong)?;
+                let join_url = template.pattern().as_str().to_owned();
+                targets.patterns.push(CustomPlatform { platform: name.clone(), join_url });
+                Arc::new(template)
+            }
+        };
+        if platform.platform() != *name {
+            let (path, is) = (config.path.display(), platform.platform());
+            return Err(Failure::usage(format!(
+                "{path}: [platform.{name}] is the platform {is}: name it [platform.{is}]"
+            )));
+        }
+        targets.platforms.push(platform);
+    }
+    Ok(targets)
+}
+
+/// Host and port of a URL that the configuration's check let pass.
+fn authority(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default().to_ascii_lowercase()
+}
+
+fn sender(config: &Config) -> Result<Option<Arc<dyn InvitationSender>>, Failure> {
+    let Some(settings) = &config.smtp else { return Ok(None) };
+    let sender = SmtpSender::new(settings.clone(), Arc::new(SystemClock))
+        .map_err(|error| Failure::usage(format!("{}: [smtp] {error}", config.path.display())))?;
+    Ok(Some(Arc::new(sender)))
+}
+
+/// Everything that a command works with.
+///
+/// # Errors
+/// The configuration cannot work, or the store cannot be opened.
+pub async fn open(config: Config) -> Result<Installation, Failure> {
+    open_with(config, Access::Command).await
+}
+
+/// The same for the daemon, which has the store's workers to itself.
+///
+/// # Errors
+/// As [`open`]; or another daemon has the store.
+pub async fn open_for_daemon(config: Config) -> Result<Installation, Failure> {
+    open_with(config, Access::Daemon).await
+}
+
+async fn open_with(config: Config, access: Access) -> Result<Installation, Failure> {
+    let connectors = connectors(&config)?;
+    let store = open_store(&config, access).await?;
+    let directory = Arc::clone(&connectors.directory);
+    let engine = Engine::new(
+        Arc::clone(&store),
+        connectors,
+        settings(&config),
+        Arc::new(SystemClock),
+        Arc::new(RandomIds),
+    );
+    Ok(Installation { config, engine, directory, store })
+}
+
+fn settings(config: &Config) -> EngineSettings {
+    EngineSettings {
+        grace: config.engine.grace_period.get(),
+        max_attendees: config.engine.max_attendees,
+        notify: config.engine.notify,
+        raise_sequence: config.engine.raise_sequence,
+        workers: config.engine.workers,
+        lease: config.engine.lease.get(),
+        retention_originals: config.retention.originals.get(),
+        retention_history: config.retention.history.get(),
+        internal_domains: config
+            .organisation
+            .domains
+            .iter()
+            .map(|domain| domain.to_ascii_lowercase())
+            .collect(),
+        ..EngineSettings::default()
+    }
+}
+
+impl Installation {
+    /// Refuses a target that is not configured.
+    ///
+    /// # Errors
+    /// It is not; names those that are.
+    pub fn check_target(&self, target: &TargetMeetingType) -> Result<(), Failure> {
+        let TargetMeetingType::Platform(platform) = target else { return Ok(()) };
+        if self.config.platforms.contains_key(platform) {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.config.platforms.keys().map(Platform::name).collect();
+        let configured =
+            if names.is_empty() { "none is".to_owned() } else { format!("configured: {}", names.join(", ")) };
+        Err(Failure::usage(format!(
+            "{}: the platform {platform} is not configured ({configured}): add a section [platform.{platform}] to {}",
+            Code::PlatformNotConfigured,
+            self.config.path.display()
+        )))
+    }
+}
+
+/// A failure of the engine as the command's.
+pub fn engine_failure(error: EngineError) -> Failure {
+    match error {
+        EngineError::Store(error) => store_failure(error),
+        EngineError::Port(error) => error.into(),
+        error @ EngineError::Disabled => Failure::not_allowed(error.to_string()),
+        error @ EngineError::NoSuchRequest(_) => Failure::not_found(error.to_string()),
+        error @ EngineError::NotAvailable(..) => Failure::failed(error.to_string()),
+    }
+}

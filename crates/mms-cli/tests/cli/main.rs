@@ -1,0 +1,11 @@
+//! The real binary on folders of .ics files.
+
+#![allow(clippy::unwrap_used)]
+
+mod cmdlets;
+mod configuration;
+mod demo;
+mod inspect;
+mod installation;
+mod migration;
+mod reference;

@@ -1,0 +1,243 @@
+//! Migrate, preview, status, history and rollback.
+
+use std::fs;
+
+use crate::installation::{AGENDA, Installation, invite};
+
+fn with_one_meeting() -> (Installation, std::path::PathBuf) {
+    let it = Installation::new();
+    let file = it.invite("alice", "a.ics", &invite("uid-1", "alice@example.test", "Weekly sync"));
+    (it, file)
+}
+
+const MIGRATE: [&str; 6] = ["migrate", "alice@example.test", "--to", "Jitsi", "-o", "json"];
+
+#[test]
+fn a_meeting_moves_and_nothing_else_changes() {
+    let (it, file) = with_one_meeting();
+    let before = fs::read_to_string(&file).unwrap();
+    let run = it.mms(&MIGRATE).ends(0);
+    let record = &run.json()[0];
+    assert_eq!(record["State"], "Succeeded", "{record}");
+    assert_eq!((&record["TotalMeeting"], &record["SucceededMeeting"]), (&1.into(), &1.into()));
+    assert_eq!(record["MigrationType"], "AllToJitsi");
+    assert_eq!(record["InvitesUpdate"], 0, "notify = none");
+
+    let after = fs::read_to_string(&file).unwrap();
+    assert!(after.contains("https://meet.example.test/") && !after.contains("zoom.us"), "{after}");
+    assert!(after.contains(AGENDA));
+    for line in before.split("\r\n").filter(|line| {
+        !["DESCRIPTION", "LOCATION", "DTSTAMP", " "].iter().any(|start| line.starts_with(start))
+    }) {
+        assert!(after.contains(line), "{line} is gone:\n{after}");
+    }
+}
+
+#[test]
+fn a_second_run_changes_nothing() {
+    let (it, file) = with_one_meeting();
+    it.mms(&MIGRATE).ends(0);
+    let first = fs::read(&file).unwrap();
+    let run = it.mms(&MIGRATE).ends(0);
+    let record = &run.json()[0];
+    assert_eq!((&record["SucceededMeeting"], &record["InvitesUpdate"]), (&1.into(), &0.into()));
+    assert_eq!(fs::read(&file).unwrap(), first);
+}
+
+#[test]
+fn a_preview_says_what_the_run_does_and_writes_nothing() {
+    let (it, file) = with_one_meeting();
+    let before = fs::read(&file).unwrap();
+    let run = it.mms(&["preview", "alice@example.test", "--to", "Jitsi", "-o", "json"]).ends(0);
+    assert_eq!(fs::read(&file).unwrap(), before, "a preview writes nothing");
+    assert_eq!(
+        it.mms(&["status", "-o", "json"]).ends(0).json(),
+        serde_json::json!([]),
+        "and asks for nothing"
+    );
+    let planned = run.json()[0].clone();
+    assert_eq!(planned["Subject"], "Weekly sync");
+
+    it.mms(&MIGRATE).ends(0);
+    let history = it.mms(&["history", "alice@example.test", "--meetings", "-o", "json"]).ends(0).json();
+    assert_eq!(history[0]["NewJoinUrl"], planned["NewJoinUrl"], "the run does what the preview said");
+    assert_eq!(history[0]["OldJoinUrl"], planned["OldJoinUrl"]);
+}
+
+#[test]
+fn what_if_is_the_same_preview() {
+    let (it, _) = with_one_meeting();
+    let native = it.mms(&["preview", "alice@example.test", "--to", "Jitsi", "-o", "json"]).ends(0);
+    let cmdlet = it
+        .mms(&[
+            "Start-CsExMeetingMigration",
+            "alice@example.test",
+            "-TargetMeetingType",
+            "Jitsi",
+            "-WhatIf",
+            "-o",
+            "json",
+        ])
+        .ends(0);
+    assert_eq!(native.json(), cmdlet.json());
+}
+
+#[test]
+fn a_preview_with_diff_shows_both_texts() {
+    let (it, _) = with_one_meeting();
+    let run = it.mms(&["preview", "alice@example.test", "--to", "Jitsi", "--diff"]).ends(0);
+    assert!(run.out.contains("- https://example.zoom.us/j/81234567890?pwd=abcDEF123"), "{}", run.out);
+    assert!(run.out.contains("+ https://meet.example.test/"), "{}", run.out);
+}
+
+#[test]
+fn a_rollback_gives_the_old_invite_back() {
+    let (it, file) = with_one_meeting();
+    let before = fs::read_to_string(&file).unwrap();
+    it.mms(&MIGRATE).ends(0);
+    it.mms(&["rollback", "alice@example.test"]).ends(0);
+    let stamps = |text: &str| -> Vec<String> {
+        text.split("\r\n")
+            .filter(|l| !l.starts_with("DTSTAMP") && !l.starts_with("LAST-MODIFIED"))
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(stamps(&fs::read_to_string(&file).unwrap()), stamps(&before));
+}
+
+#[test]
+fn a_meeting_that_cannot_move_fails_the_run_and_is_named() {
+    let (it, file) = with_one_meeting();
+    let text = fs::read_to_string(&file).unwrap().replace(
+        "DESCRIPTION:",
+        "DESCRIPTION:Join Zoom Meeting\\nhttps://example.zoom.us/j/99999999999?pwd=other\\n\\nMeeting ID: 999 9999 9999\\nPasscode: 1\\n\\n",
+    );
+    fs::write(&file, &text).unwrap();
+    it.invite("alice", "b.ics", &invite("uid-2", "alice@example.test", "Second"));
+    let run = it.mms(&MIGRATE).ends(1);
+    assert!(run.err.contains("AmbiguousMeeting") && run.err.contains("Weekly sync"), "{}", run.err);
+    let record = &run.json()[0];
+    assert_eq!((&record["SucceededMeeting"], &record["FailedMeeting"]), (&1.into(), &1.into()), "{record}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+}
+
+#[test]
+fn unknown_and_ambiguous_users_are_different_errors() {
+    let (it, _) = with_one_meeting();
+    let unknown = it.mms(&["migrate", "nobody@example.test", "--to", "Jitsi"]).ends(3);
+    assert!(
+        unknown.err.contains("UserNotFound") && unknown.err.contains("nobody@example.test"),
+        "{}",
+        unknown.err
+    );
+    let ambiguous = it.mms(&["status", "Sam Same"]).ends(3);
+    assert!(
+        ambiguous.err.contains("UserAmbiguous") && ambiguous.err.contains("Sam Same"),
+        "{}",
+        ambiguous.err
+    );
+    assert_eq!(ambiguous.err.lines().count(), 1);
+}
+
+#[test]
+fn a_platform_that_is_not_configured_is_a_usage_error() {
+    let (it, _) = with_one_meeting();
+    let run = it.mms(&["migrate", "alice@example.test", "--to", "Teams"]).ends(2);
+    assert!(run.err.contains("Teams") && run.err.contains("Jitsi"), "{}", run.err);
+}
+
+#[test]
+fn status_lists_filters_and_sums_up() {
+    let (it, _) = with_one_meeting();
+    let none = it.mms(&["status"]).ends(0);
+    assert_eq!((none.out.as_str(), none.err.as_str()), ("", "no migrations were found\n"));
+    it.mms(&MIGRATE).ends(0);
+    let summary = it.mms(&["status", "--summary"]).ends(0);
+    assert_eq!(
+        summary.out,
+        "State      UserCount\n-----      ---------\nPending            0\nInProgress         0\nFailed             0\nSucceeded          1\n"
+    );
+    let list = it.mms(&["status", "Alice Adams", "--state", "succeeded"]).ends(0).out;
+    let names: Vec<&str> = list.lines().filter_map(|line| line.split(" :").next()).map(str::trim).collect();
+    assert_eq!(
+        names,
+        [
+            "CorrelationId",
+            "CreateDate",
+            "FailedMeeting",
+            "InvitesUpdate",
+            "LastMessage",
+            "MigrationType",
+            "ModifiedDate",
+            "RetryCount",
+            "State",
+            "SucceededMeeting",
+            "TotalMeeting",
+            "UserId",
+            "UserPrincipalName"
+        ]
+    );
+    assert!(list.lines().all(|line| line.chars().nth(18) == Some(':')), "{list}");
+    assert!(
+        it.mms(&["status", "--state", "failed", "-o", "json"]).ends(0).json().as_array().unwrap().is_empty()
+    );
+    assert!(
+        it.mms(&["status", "--end-time", "2020-01-01", "-o", "json"])
+            .ends(0)
+            .json()
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    assert!(it.mms(&["status", "--start-time", "25/12/2018"]).ends(2).err.contains("12/25/2018"));
+    assert!(
+        it.mms(&["status", "--start-time", "2024-02-01", "--end-time", "2024-01-01"])
+            .ends(2)
+            .err
+            .contains("before")
+    );
+}
+
+#[test]
+fn history_tells_every_change_of_state_and_every_meeting() {
+    let (it, _) = with_one_meeting();
+    it.invite("alice", "other.ics", &invite("uid-3", "bob@example.test", "Organised by Bob"));
+    it.mms(&MIGRATE).ends(0);
+    let history = it.mms(&["history", "alice@example.test", "-o", "json"]).ends(0).json();
+    let outcomes: Vec<&str> =
+        history.as_array().unwrap().iter().map(|row| row["Outcome"].as_str().unwrap()).collect();
+    for outcome in ["Pending", "InProgress", "Succeeded", "Migrated"] {
+        assert!(outcomes.contains(&outcome), "{outcome} in {outcomes:?}");
+    }
+}
+
+#[test]
+fn start_asks_and_cancel_takes_it_back() {
+    let (it, file) = with_one_meeting();
+    let before = fs::read(&file).unwrap();
+    let started = it.mms(&["start", "alice@example.test", "--to", "Jitsi", "-o", "json"]).ends(0).json();
+    assert_eq!(started[0]["State"], "Pending");
+    let joined = it.mms(&["start", "alice@example.test", "--to", "Jitsi", "-o", "json"]).ends(0).json();
+    assert_eq!(joined[0]["CorrelationId"], started[0]["CorrelationId"], "a second trigger joins");
+    it.mms(&["cancel", "alice@example.test"]).ends(0);
+    it.mms(&["cancel", "alice@example.test"]).ends(1);
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn a_batch_is_paced_and_resumable() {
+    let (it, _) = with_one_meeting();
+    fs::write(it.path("batch.csv"), "Identity\nalice@example.test\nbob@example.test\n").unwrap();
+    let start = ["start", "--file", "batch.csv", "--to", "Jitsi", "--pace", "2/h", "-o", "json"];
+    let first = it.mms(&start).ends(0).json();
+    let due = |row: &serde_json::Value| row["DueDate"].as_str().unwrap().to_owned();
+    assert_eq!(first.as_array().unwrap().len(), 2);
+    assert!(due(&first[0]) < due(&first[1]));
+    let again = it.mms(&start).ends(0);
+    assert_eq!(again.json(), serde_json::json!([]), "those who are in the batch are not asked for twice");
+    fs::write(it.path("batch.csv"), "Identity\nalice@example.test\nbob@example.test\nsam1@example.test\n")
+        .unwrap();
+    let third = it.mms(&start).ends(0).json();
+    assert_eq!(third.as_array().unwrap().len(), 1);
+    assert!(due(&first[1]) < due(&third[0]), "the pace goes on behind the last one");
+}
