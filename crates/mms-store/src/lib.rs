@@ -1,7 +1,7 @@
 //! The store of requests, outcomes and the journal: one SQLite file.
 //!
 //! `sql.rs` holds the statements, `sqlite.rs` runs them; a second database gets its own pair of files and passes
-//! the same [`conformance`] suite.
+//! the same `conformance` suite.
 //!
 //! # What a power cut may take
 //! Nothing that was answered with success. The file runs in WAL mode with `synchronous=FULL`, one fsync a
