@@ -65,6 +65,13 @@ pub(super) struct EventFile {
     pub(super) without_uid: usize,
 }
 
+/// A file as it is to be written. Pieces, so that a large file is not held twice.
+pub(super) struct Changed<'a> {
+    pub(super) pieces: Vec<&'a [u8]>,
+    pub(super) versions: Vec<Version>,
+    pub(super) is_change: bool,
+}
+
 /// Reads a file below the folder; `None` where it is not there.
 ///
 /// # Errors
@@ -123,7 +130,7 @@ pub(super) fn bytes_if_there(path: &Path, limit: u64) -> Result<Option<(Vec<u8>,
 impl EventFile {
     /// # Errors
     /// Why `bytes` are no calendar, as the rest of a sentence that begins with the file.
-    pub(super) fn parse(bytes: Vec<u8>, metadata: Metadata) -> Result<Self, String> {
+    fn parse(bytes: Vec<u8>, metadata: Metadata) -> Result<Self, String> {
         let layout = components::scan(&bytes)?;
         let mut groups: Vec<EventGroup> = Vec::new();
         let mut by_uid: HashMap<String, usize> = HashMap::new();
@@ -185,18 +192,23 @@ impl EventFile {
         for component in self.components_of(event) {
             components.extend_from_slice(self.slice(&component.range));
         }
+        self.content_with(event, &components)
+    }
+
+    /// The event as a calendar of its own, with `components` in place of its own.
+    fn content_with(&self, event: &EventGroup, components: &[u8]) -> Vec<u8> {
         let first = self.components_of(event).next().map_or(0, |component| component.calendar);
-        let Some(calendar) = self.layout.calendars.get(first) else { return components };
+        let Some(calendar) = self.layout.calendars.get(first) else { return components.to_vec() };
         let mut content = Vec::with_capacity(components.len() + 1024);
         for range in self.leading_properties(calendar) {
             content.extend_from_slice(self.slice(&range));
         }
-        for zone in zones_named(&components) {
+        for zone in zones_named(components) {
             if let Some(range) = self.zones.get(&(first, zone)).filter(|r| r.len() <= MAX_SHARED_BYTES) {
                 content.extend_from_slice(self.slice(range));
             }
         }
-        content.extend_from_slice(&components);
+        content.extend_from_slice(components);
         content.extend_from_slice(self.slice(&calendar.end));
         content
     }
@@ -213,15 +225,14 @@ impl EventFile {
         if ranges.is_empty() { vec![calendar.begin.clone()] } else { ranges }
     }
 
-    /// The bytes of the file with new contents of some events; everything else stays.
+    /// The file with new contents of some events, in pieces; everything else stays. With it the
+    /// versions that the events have then, in the order of `contents`.
     ///
     /// # Errors
     /// Why a new content cannot take the place of the old one.
-    pub(super) fn with(&self, contents: &[(&EventGroup, &[u8])]) -> Result<Vec<u8>, String> {
-        if let (true, [(_, content)]) = (self.is_alone(), contents) {
-            return Ok(content.to_vec());
-        }
+    pub(super) fn with<'a>(&'a self, contents: &[(&EventGroup, &'a [u8])]) -> Result<Changed<'a>, String> {
         let mut splices: Vec<(Range<usize>, &[u8])> = Vec::new();
+        let mut versions = Vec::with_capacity(contents.len());
         for (event, content) in contents {
             let layout = components::scan(content).map_err(|why| format!("the new content {why}"))?;
             let old: Vec<&components::Event> = self.components_of(event).collect();
@@ -230,20 +241,31 @@ impl EventFile {
             if !same {
                 return Err("the new content has other components than the event".to_owned());
             }
-            for (old, new) in old.into_iter().zip(&layout.events) {
-                splices.push((old.range.clone(), content.get(new.range.clone()).unwrap_or_default()));
+            if self.is_alone() {
+                splices.push((0..self.bytes.len(), content));
+                versions.push(version(content));
+                continue;
             }
+            let mut components = Vec::new();
+            for (old, new) in old.into_iter().zip(&layout.events) {
+                let new = content.get(new.range.clone()).unwrap_or_default();
+                components.extend_from_slice(new);
+                splices.push((old.range.clone(), new));
+            }
+            versions.push(version(&self.content_with(event, &components)));
         }
+        splices.retain(|(range, new)| self.slice(range) != *new);
         splices.sort_by_key(|(range, _)| range.start);
-        let mut bytes = Vec::with_capacity(self.bytes.len() + 4096);
+        let is_change = !splices.is_empty();
+        let mut pieces = Vec::with_capacity(splices.len() * 2 + 1);
         let mut position = 0;
         for (range, content) in splices {
-            bytes.extend_from_slice(self.slice(&(position..range.start)));
-            bytes.extend_from_slice(content);
+            pieces.push(self.slice(&(position..range.start)));
+            pieces.push(content);
             position = range.end;
         }
-        bytes.extend_from_slice(self.slice(&(position..self.bytes.len())));
-        Ok(bytes)
+        pieces.push(self.slice(&(position..self.bytes.len())));
+        Ok(Changed { pieces, versions, is_change })
     }
 
     fn slice(&self, range: &Range<usize>) -> &[u8] {

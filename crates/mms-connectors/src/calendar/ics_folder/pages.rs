@@ -1,6 +1,7 @@
 //! Pages through the meetings of a folder: no more than a page of meetings, the names of the files
 //! and the one file that is being read are in memory.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use super::file_list::FileList;
 use super::{Opened, blocking, event_id, failure};
 
 /// A page ends with so many meetings …
-const MAX_MEETINGS: usize = 500;
+const MAX_MEETINGS: usize = 1_000;
 /// … or so many bytes of them …
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// … or so many files that held none, so that a caller sees progress.
@@ -34,8 +35,15 @@ struct Cursor {
     certainly_past: u32,
     list: Option<FileList>,
     next_file: usize,
-    /// The file that is being read, and the next event in it.
-    current: Option<(String, EventFile, usize)>,
+    /// What is left of a file whose events are more than a page. It is read again for the next one:
+    /// the page before may have changed it, and meanwhile it need not be in memory.
+    rest: Option<Rest>,
+}
+
+/// The events of a file that are still to come.
+struct Rest {
+    relative: String,
+    uids: VecDeque<String>,
 }
 
 impl Pages {
@@ -46,7 +54,7 @@ impl Pages {
             certainly_past: two_days_before(from),
             list: None,
             next_file: 0,
-            current: None,
+            rest: None,
         };
         Self { cursor: Some(Box::new(cursor)) }
     }
@@ -90,63 +98,68 @@ impl Cursor {
         }
         let last_file = self.next_file.saturating_add(MAX_FILES);
         while page.len() < MAX_MEETINGS && bytes < MAX_BYTES && self.next_file < last_file {
-            if self.current.is_none() && !self.open_next(&mut page) {
-                break;
-            }
-            if let Some(found) = self.next_event() {
-                bytes += found.as_ref().map_or(0, |meeting| meeting.content.len());
-                page.push(found);
+            let Some((rest, file)) = self.next_file(&mut page) else { break };
+            if let Some(file) = file {
+                self.read_events(rest, &file, &mut page, &mut bytes);
             }
         }
-        let at_end = self.current.is_none() && self.next_file >= self.list.as_ref().map_or(0, FileList::len);
+        let files = self.list.as_ref().map_or(0, FileList::len);
+        let at_end = self.rest.is_none() && self.next_file >= files;
         Ok((!page.is_empty() || !at_end).then_some(page))
     }
 
-    /// Opens the next file that can be read; an error for each that cannot. False at the end.
-    fn open_next(&mut self, page: &mut Vec<Found>) -> bool {
-        let Some(relative) = self.list.as_ref().and_then(|list| list.get(self.next_file)) else {
-            return false;
-        };
-        let relative = relative.to_owned();
-        self.next_file += 1;
-        match event_file::read_if_there(&self.opened, &relative) {
-            Ok(Some(file)) => {
-                if file.without_uid > 0 {
-                    let what = format!(
-                        "holds {} without a UID, which cannot be told apart; give each a UID line",
-                        counted(file.without_uid, "event")
-                    );
-                    let error = failure::unreadable(&self.opened.path(&relative), &what);
-                    page.push(Err((event_id::of_file(&relative), error)));
-                }
-                self.current = Some((relative, file, 0));
-            }
-            // Deleted since the folder was listed.
-            Ok(None) => {}
-            Err(error) => page.push(Err((event_id::of_file(&relative), error))),
+    /// The file to read events from, and which; without a file where it cannot be read, which the page
+    /// says. `None` at the end.
+    fn next_file(&mut self, page: &mut Vec<Found>) -> Option<(Rest, Option<EventFile>)> {
+        if let Some(rest) = self.rest.take() {
+            let file = self.read(&rest.relative, page);
+            return Some((rest, file));
         }
-        true
+        let relative = self.list.as_ref()?.get(self.next_file)?.to_owned();
+        self.next_file += 1;
+        let file = self.read(&relative, page);
+        if let Some(file) = file.as_ref().filter(|file| file.without_uid > 0) {
+            let what = format!(
+                "holds {} without a UID, which cannot be told apart; give each a UID line",
+                counted(file.without_uid, "event")
+            );
+            let error = failure::unreadable(&self.opened.path(&relative), &what);
+            page.push(Err((event_id::of_file(&relative), error)));
+        }
+        let upcoming = file.iter().flat_map(|file| {
+            file.events().iter().filter(|event| !file.ended_before(event, self.certainly_past))
+        });
+        let uids = upcoming.map(|event| event.uid.clone()).collect();
+        Some((Rest { relative, uids }, file))
     }
 
-    /// The next upcoming meeting of the current file; closes the file at its end.
-    fn next_event(&mut self) -> Option<Found> {
-        let (relative, file, position) = self.current.as_mut()?;
-        while let Some(event) = file.events().get(*position) {
-            *position += 1;
-            if file.ended_before(event, self.certainly_past) {
-                continue;
-            }
+    fn read(&self, relative: &str, page: &mut Vec<Found>) -> Option<EventFile> {
+        // A file that is not there was deleted since the folder was listed.
+        event_file::read_if_there(&self.opened, relative).unwrap_or_else(|error| {
+            page.push(Err((event_id::of_file(relative), error)));
+            None
+        })
+    }
+
+    /// Adds the upcoming meetings of a file to the page, up to what fits; what does not waits for the
+    /// next one.
+    fn read_events(&mut self, mut rest: Rest, file: &EventFile, page: &mut Vec<Found>, bytes: &mut usize) {
+        while page.len() < MAX_MEETINGS && *bytes < MAX_BYTES {
+            let Some(uid) = rest.uids.pop_front() else { return };
+            let Some(event) = file.event(&uid) else { continue };
             let content = file.content(event);
-            match self.opened.meeting(relative, &event.uid, content, self.from) {
+            match self.opened.meeting(&rest.relative, &uid, content, self.from) {
                 Ok(Some(meeting)) if meeting.instances.iter().any(|i| i.upcoming) => {
-                    return Some(Ok(meeting));
+                    *bytes += meeting.content.len();
+                    page.push(Ok(meeting));
                 }
                 Ok(_) => {}
-                Err(error) => return Some(Err(error)),
+                Err(error) => page.push(Err(error)),
             }
         }
-        self.current = None;
-        None
+        if !rest.uids.is_empty() {
+            self.rest = Some(rest);
+        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! Replaces a file whole and atomically, where it is still the one that was read.
 
-use std::fs::Metadata;
-use std::io::Write;
+use std::fs::{File, Metadata};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use mms_model::PortError;
 
-use super::event_file::{self, Stamp};
+use super::event_file::Stamp;
 use super::failure;
 use super::temporary::Temporary;
+
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// A new content that is on the disk and waits for its name.
 pub(super) struct Prepared {
@@ -16,14 +18,19 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Writes `content` beside `target` and brings it to the disk. `target` stays as it is.
+    /// Writes `pieces`, one after the other, beside `target` and brings it to the disk. `target` stays as it is.
     ///
     /// # Errors
     /// `StorageFull`, `CalendarAccessDenied`, `FileAccess`.
-    pub(super) fn write(target: &Path, content: &[u8], was: &Metadata) -> Result<Self, PortError> {
+    pub(super) fn write(target: &Path, pieces: &[&[u8]], was: &Metadata) -> Result<Self, PortError> {
         let written = || {
-            let mut temporary = Temporary::beside(target)?;
-            temporary.file.write_all(content)?;
+            let temporary = Temporary::beside(target)?;
+            let mut writer = BufWriter::with_capacity(BUFFER_BYTES, &temporary.file);
+            for piece in pieces {
+                writer.write_all(piece)?;
+            }
+            writer.flush()?;
+            drop(writer);
             keep_owner(&temporary, was);
             // After the owner: a change of owner may take mode bits away.
             temporary.file.set_permissions(was.permissions())?;
@@ -45,13 +52,35 @@ impl Prepared {
     /// # Errors
     /// `EventConflict`, and as for writing.
     pub(super) fn commit(self, target: &Path, bytes: &[u8], was: &Metadata) -> Result<(), PortError> {
-        let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        match event_file::bytes_if_there(target, limit) {
-            Ok(Some((now, metadata))) if now == bytes && Stamp::of(&metadata) == Stamp::of(was) => {}
-            Err(error) if error.code == mms_model::Code::CalendarAccessDenied => return Err(error),
-            _ => return Err(failure::conflict(target)),
+        match is_still(target, bytes, was) {
+            Ok(true) => {}
+            Ok(false) => return Err(failure::conflict(target)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(failure::conflict(target)),
+            Err(error) => return Err(failure::reading(target, &error)),
         }
         self.temporary.rename_to(target).map_err(|error| failure::writing(target, &error))
+    }
+}
+
+/// Whether `path` is the file that `was` tells of, and holds `bytes`.
+fn is_still(path: &Path, bytes: &[u8], was: &Metadata) -> io::Result<bool> {
+    if Stamp::of(&path.symlink_metadata()?) != Stamp::of(was) {
+        return Ok(false);
+    }
+    let mut file = File::open(path)?;
+    let mut rest = bytes;
+    let mut buffer = vec![0; BUFFER_BYTES.min(bytes.len() + 1)];
+    loop {
+        let count = match file.read(&mut buffer) {
+            Ok(0) => return Ok(rest.is_empty()),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        match (rest.split_at_checked(count), buffer.get(..count)) {
+            (Some((expected, after)), Some(read)) if expected == read => rest = after,
+            _ => return Ok(false),
+        }
     }
 }
 

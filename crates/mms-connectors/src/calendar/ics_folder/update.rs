@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use mms_model::port::{Update, Updated};
 use mms_model::{Code, PortError};
 
-use super::event_file::{self, EventFile, EventGroup};
+use super::event_file::{self, EventGroup};
 use super::replace::{self, Prepared};
 use super::{Opened, event_id, failure, shown};
 
@@ -21,6 +22,24 @@ struct Change {
     update: Update,
 }
 
+/// The changes of one file.
+struct FileChanges {
+    relative: String,
+    changes: Vec<Change>,
+}
+
+/// What became of the changes of one file.
+struct FileOutcomes {
+    outcomes: Vec<(usize, Outcome)>,
+    /// The folder whose names changed.
+    written: Option<PathBuf>,
+}
+
+/// Files of which more are written at a time: bringing one to the disk is mostly waiting.
+const WRITERS: usize = 8;
+/// Larger files are written one after the other, so that no more than one is in memory.
+const LARGE_FILE_BYTES: u64 = 1024 * 1024;
+
 /// Applies `updates`, each on the condition of its version; results in their order.
 pub(super) fn apply(opened: &Opened, updates: Vec<Update>) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = updates.iter().map(|_| None).collect();
@@ -33,64 +52,97 @@ pub(super) fn apply(opened: &Opened, updates: Vec<Update>) -> Vec<Outcome> {
             Err(error) => set(&mut outcomes, position, Err(error)),
         }
     }
-    let mut written: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
-    for (relative, changes) in by_file {
-        let path = opened.path(&relative);
-        let positions: Vec<usize> = changes.iter().map(|c| c.position).collect();
-        match apply_to_file(opened, &relative, changes, &mut outcomes) {
-            Ok(true) => {
-                let folder = path.parent().unwrap_or(&opened.folder).to_owned();
-                written.entry(folder).or_default().extend(positions);
-            }
-            Ok(false) => {}
-            Err(error) => {
-                for position in positions {
-                    if outcomes.get(position).is_some_and(Option::is_none) {
-                        set(&mut outcomes, position, Err(copy(&error)));
-                    }
-                }
-            }
-        }
-    }
-    for (folder, positions) in written {
-        if let Err(error) = replace::sync_folder(&folder) {
-            positions.into_iter().for_each(|position| {
-                if outcomes.get(position).is_some_and(|o| matches!(o, Some(Ok(_)))) {
-                    set(&mut outcomes, position, Err(copy(&error)));
-                }
-            });
+    let files = by_file.into_iter().map(|(relative, changes)| FileChanges { relative, changes });
+    let is_large = |file: &FileChanges| {
+        opened.path(&file.relative).symlink_metadata().is_ok_and(|metadata| metadata.len() > LARGE_FILE_BYTES)
+    };
+    let (large, small): (Vec<_>, Vec<_>) = files.partition(is_large);
+    let mut done = apply_at_once(opened, small);
+    done.extend(large.into_iter().map(|file| apply_to_file(opened, file)));
+
+    let folders: BTreeSet<PathBuf> = done.iter().filter_map(|file| file.written.clone()).collect();
+    let unsynced: BTreeMap<PathBuf, PortError> = folders
+        .into_iter()
+        .filter_map(|folder| replace::sync_folder(&folder).err().map(|error| (folder, error)))
+        .collect();
+    for file in done {
+        let lost = file.written.as_ref().and_then(|folder| unsynced.get(folder));
+        for (position, outcome) in file.outcomes {
+            let outcome = match lost {
+                Some(error) => outcome.and_then(|_| Err(copy(error))),
+                None => outcome,
+            };
+            set(&mut outcomes, position, outcome);
         }
     }
     outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(lost()))).collect()
 }
 
-/// Applies the changes of one file: outcomes for each change, and whether the file was replaced.
+/// Several files at a time.
+fn apply_at_once(opened: &Opened, files: Vec<FileChanges>) -> Vec<FileOutcomes> {
+    let writers = WRITERS.min(files.len());
+    let waiting = Mutex::new(files.into_iter());
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..writers {
+            scope.spawn(|| {
+                loop {
+                    let Some(file) = waiting.lock().unwrap_or_else(PoisonError::into_inner).next() else {
+                        break;
+                    };
+                    let outcomes = apply_to_file(opened, file);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push(outcomes);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Applies the changes of one file.
+fn apply_to_file(opened: &Opened, file: FileChanges) -> FileOutcomes {
+    let path = opened.path(&file.relative);
+    let mut outcomes = Vec::with_capacity(file.changes.len());
+    match write_file(opened, &file, &mut outcomes) {
+        Ok(true) => {
+            let folder = path.parent().unwrap_or(&opened.folder).to_owned();
+            FileOutcomes { outcomes, written: Some(folder) }
+        }
+        Ok(false) => FileOutcomes { outcomes, written: None },
+        Err(error) => {
+            let settled: BTreeSet<usize> = outcomes.iter().map(|(position, _)| *position).collect();
+            let others = file.changes.iter().filter(|change| !settled.contains(&change.position));
+            outcomes.extend(others.map(|change| (change.position, Err(copy(&error)))));
+            FileOutcomes { outcomes, written: None }
+        }
+    }
+}
+
+/// Writes the file: an outcome for each change, and whether its bytes changed.
 ///
 /// # Errors
 /// What hinders every change that has no outcome yet.
-fn apply_to_file(
+fn write_file(
     opened: &Opened,
-    relative: &str,
-    changes: Vec<Change>,
-    outcomes: &mut [Option<Outcome>],
+    changes: &FileChanges,
+    outcomes: &mut Vec<(usize, Outcome)>,
 ) -> Result<bool, PortError> {
+    let FileChanges { relative, changes } = changes;
     let path = opened.path(relative);
     let Some(file) = event_file::read_if_there(opened, relative)? else {
-        for change in &changes {
-            set(outcomes, change.position, Err(failure::gone(&path, &change.uid)));
-        }
+        outcomes.extend(changes.iter().map(|c| (c.position, Err(failure::gone(&path, &c.uid)))));
         return Ok(false);
     };
     let mut accepted: Vec<(&EventGroup, &Change)> = Vec::with_capacity(changes.len());
     let mut seen = BTreeSet::new();
-    for change in &changes {
+    for change in changes {
         match file.event(&change.uid) {
-            None => set(outcomes, change.position, Err(failure::gone(&path, &change.uid))),
+            None => outcomes.push((change.position, Err(failure::gone(&path, &change.uid)))),
             Some(event) => {
                 let current = event_file::version(&file.content(event));
                 // A second update of one event was made on what the first one changes.
                 if current != change.update.version || !seen.insert(change.uid.as_str()) {
-                    set(outcomes, change.position, Err(failure::conflict(&path)));
+                    outcomes.push((change.position, Err(failure::conflict(&path))));
                 } else {
                     accepted.push((event, change));
                 }
@@ -102,26 +154,16 @@ fn apply_to_file(
     }
     let contents: Vec<(&EventGroup, &[u8])> =
         accepted.iter().map(|(event, change)| (*event, change.update.content.as_slice())).collect();
-    let bytes = file.with(&contents).map_err(|why| not_replaceable(&path, &why))?;
-    // Looked at before it is written: what does not read back is not written.
-    let after = EventFile::parse(bytes, file.metadata.clone())
-        .map_err(|why| not_replaceable(&path, &format!("the new content {why}")))?;
-    let mut results = Vec::with_capacity(accepted.len());
-    for (_, change) in &accepted {
-        let event = after
-            .event(&change.uid)
-            .ok_or_else(|| not_replaceable(&path, "the new content lost the event"))?;
-        results.push((change.position, event_file::version(&after.content(event))));
-    }
-    let changed = after.bytes != file.bytes;
-    if changed {
-        let prepared = Prepared::write(&path, &after.bytes, &file.metadata)?;
+    let changed = file.with(&contents).map_err(|why| not_replaceable(&path, &why))?;
+    if changed.is_change {
+        let prepared = Prepared::write(&path, &changed.pieces, &file.metadata)?;
         prepared.commit(&path, &file.bytes, &file.metadata)?;
     }
-    for (position, version) in results {
-        set(outcomes, position, Ok(Updated { version, attendees_told: 0, remarks: Vec::new() }));
+    for ((_, change), version) in accepted.iter().zip(changed.versions) {
+        let updated = Updated { version, attendees_told: 0, remarks: Vec::new() };
+        outcomes.push((change.position, Ok(updated)));
     }
-    Ok(changed)
+    Ok(changed.is_change)
 }
 
 fn not_replaceable(path: &Path, why: &str) -> PortError {

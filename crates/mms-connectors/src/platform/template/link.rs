@@ -42,8 +42,11 @@ impl LinkTemplate {
             rest = after;
         }
         let template = Self { pieces, end: rest.to_owned() };
-        if template.pieces.iter().filter(|(_, place)| *place == Place::Id).count() != 1 {
-            return Err(format!("\"{text}\" must hold {{id}} (or {{room}}) once"));
+        let count = |wanted| template.pieces.iter().filter(|(_, place)| *place == wanted).count();
+        if count(Place::Id) != 1 || count(Place::Passcode) > 1 {
+            return Err(format!(
+                "\"{text}\" must hold {{id}} (or {{room}}) once, and {{passcode}} at most once"
+            ));
         }
         template.check(text)?;
         Ok(template)
@@ -104,7 +107,7 @@ impl LinkTemplate {
             }
             pattern.push_str(match place {
                 Place::Id => r#"(?P<id>[^/?#&;\s"<>]{1,200})"#,
-                Place::Passcode => r#"[^/?#&;\s"<>]{0,200}"#,
+                Place::Passcode => r#"(?P<passcode>[^/?#&;\s"<>]{0,200})"#,
             });
         }
         pattern.push_str(&regex::escape(&self.end));

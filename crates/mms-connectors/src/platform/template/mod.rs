@@ -6,6 +6,7 @@ mod link;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use mms_invite::recognise::CustomPlatform;
 use mms_model::port::{MeetingPlatform, ProvisionRequest};
 use mms_model::{DialIn, JoinInformation, OnlineMeeting, Platform, PortError};
 use regex::Regex;
@@ -41,8 +42,8 @@ pub struct TemplateSettings {
     #[serde(default)]
     pub print_id: bool,
     /// A regular expression that join links of this service match as a whole; by default it follows
-    /// from `join_url` with anything that is no separator for an id. A group named `id` tells the
-    /// meeting.
+    /// from `join_url` with anything that is no separator for an id. Groups named `id` and
+    /// `passcode` tell the meeting's.
     #[serde(default)]
     pub pattern: Option<String>,
     /// Dial-in numbers to print.
@@ -196,6 +197,14 @@ impl Template {
     /// What a join link of this service matches from its beginning to its end.
     pub fn pattern(&self) -> &Regex {
         &self.pattern
+    }
+
+    /// What the recogniser of invites needs to know meetings of this service.
+    pub fn recognition(&self) -> CustomPlatform {
+        CustomPlatform {
+            platform: self.settings.platform.clone(),
+            join_url: self.pattern.as_str().to_owned(),
+        }
     }
 
     /// The name people know the service by.

@@ -90,6 +90,19 @@ async fn links_of_the_service_are_held_whoever_made_them() {
     );
 }
 
+#[tokio::test]
+async fn the_recogniser_knows_what_is_made() {
+    use mms_invite::recognise::{Recogniser, RecogniserOptions};
+    let template = template(
+        "join_url = \"https://bbb.example.org/r/{id}?p={passcode}\"\npasscode = { length = 6 }\nprint_id = true",
+    );
+    let options = RecogniserOptions { custom: vec![template.recognition()], ..RecogniserOptions::default() };
+    let made = template.provision(&request("a")).await.unwrap();
+    let found = Recogniser::new(&options).unwrap().url(&made.join_url).unwrap();
+    assert_eq!(found.platform, template.platform());
+    assert_eq!((found.meeting_id, found.passcode), (made.meeting_id.clone(), made.passcode.clone()));
+}
+
 #[test]
 fn an_own_pattern_must_match_what_is_made() {
     let own = template("pattern = 'https://bbb\\.example\\.org/(rooms|b)/(?P<id>[a-z0-9-]+)'");
