@@ -22,5 +22,6 @@ pub use meeting::{
 pub use platform::{MigrationType, Platform, SourceMeetingType, TargetMeetingType};
 pub use request::{
     Attempt, Counts, MeetingOutcome, MeetingRecord, MigrationRequest, RequestId, State, Summary, Transition,
+    record_date,
 };
 pub use user::{Address, CalendarLocation, Identity, User};

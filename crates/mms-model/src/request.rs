@@ -227,3 +227,31 @@ pub struct Summary {
     /// Succeeded.
     pub succeeded: u64,
 }
+
+/// An instant as the status record shows it: UTC, seven fractional digits, `Z`.
+pub fn record_date(at: Timestamp) -> String {
+    let civil = at.to_zoned(jiff::tz::TimeZone::UTC).datetime();
+    // Ticks of 100 ns, as .NET has them; cut, not rounded, so that a date never shows later than it is.
+    let ticks = civil.subsec_nanosecond() / 100;
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{ticks:07}Z",
+        civil.year(),
+        civil.month(),
+        civil.day(),
+        civil.hour(),
+        civil.minute(),
+        civil.second()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn record_dates_have_seven_digits() {
+        let at: Timestamp = "2024-04-27T00:24:00.144268899Z".parse().unwrap();
+        assert_eq!(record_date(at), "2024-04-27T00:24:00.1442688Z");
+        assert_eq!(record_date("2024-04-27T00:24:00Z".parse().unwrap()), "2024-04-27T00:24:00.0000000Z");
+    }
+}
