@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::status::Period;
 use crate::context::Context;
-use crate::dates;
 use crate::failure::Failure;
 use crate::output::{Format, Rows, Value};
 use crate::wiring;
@@ -110,7 +109,7 @@ impl Entry {
     }
 
     fn row(&self, id: RequestId) -> Vec<Value> {
-        let mut row = vec![Value::text(dates::seven_digits(self.at())), Value::text(id.to_string())];
+        let mut row = vec![Value::text(mms_model::record_date(self.at())), Value::text(id.to_string())];
         match self {
             Self::State(transition) => {
                 row.extend([Value::text("State"), Value::text(transition.state.name())]);

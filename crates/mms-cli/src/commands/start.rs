@@ -15,7 +15,6 @@ use mms_model::{
 use uuid::Uuid;
 
 use crate::context::{Context, administrator};
-use crate::dates;
 use crate::failure::Failure;
 use crate::output::{Format, Rows, Value};
 use crate::users::Choice;
@@ -195,7 +194,7 @@ fn row(request: &MigrationRequest, joined: bool) -> Vec<Value> {
         Value::text(request.id.to_string()),
         Value::text(request.migration.to_string()),
         Value::text(request.state.name()),
-        Value::text(dates::seven_digits(request.due)),
+        Value::text(mms_model::record_date(request.due)),
         Value::Boolean(joined),
     ]
 }

@@ -145,12 +145,12 @@ pub fn record_rows(requests: &[MigrationRequest]) -> Rows {
     for request in requests {
         rows.push(vec![
             Value::text(request.id.to_string()),
-            Value::text(dates::seven_digits(request.created)),
+            Value::text(mms_model::record_date(request.created)),
             Value::Number(request.counts.failed),
             Value::Number(request.counts.invites),
             Value::text(request.last_message.clone()),
             Value::text(request.migration.to_string()),
-            Value::text(dates::seven_digits(request.modified)),
+            Value::text(mms_model::record_date(request.modified)),
             Value::Number(u64::from(request.retries)),
             Value::text(request.state.name()),
             Value::Number(request.counts.succeeded),

@@ -165,11 +165,7 @@ impl Reader<'_> {
     }
 
     /// The tables of `[calendar.NAME]` and `[platform.NAME]`.
-    fn named<'i>(
-        &self,
-        section: &str,
-        value: Spanned<DeValue<'i>>,
-    ) -> Result<Vec<NamedSection<'i>>, String> {
+    fn named<'i>(&self, section: &str, value: Spanned<DeValue<'i>>) -> Result<Vec<NamedSection<'i>>, String> {
         let span = value.span();
         match value.into_inner() {
             DeValue::Table(table) => Ok(table

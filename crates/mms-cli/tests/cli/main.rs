@@ -4,6 +4,7 @@
 
 mod cmdlets;
 mod configuration;
+mod daemon;
 mod demo;
 mod inspect;
 mod installation;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use mms_engine::Start;
 use mms_model::port::{Enqueued, RequestFilter};
-use mms_model::{Identity, MigrationRequest, MigrationType, RequestId};
+use mms_model::{Identity, MigrationRequest, MigrationType, RequestId, record_date};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -19,12 +19,12 @@ use crate::Problem;
 #[serde(rename_all = "PascalCase")]
 pub struct StatusRecord {
     correlation_id: Uuid,
-    create_date: Timestamp,
+    create_date: String,
     failed_meeting: u64,
     invites_update: u64,
     last_message: String,
     migration_type: String,
-    modified_date: Timestamp,
+    modified_date: String,
     retry_count: u32,
     state: &'static str,
     succeeded_meeting: u64,
@@ -37,12 +37,12 @@ impl From<MigrationRequest> for StatusRecord {
     fn from(request: MigrationRequest) -> Self {
         Self {
             correlation_id: request.id.0,
-            create_date: request.created,
+            create_date: record_date(request.created),
             failed_meeting: request.counts.failed,
             invites_update: request.counts.invites,
             last_message: request.last_message,
             migration_type: request.migration.to_string(),
-            modified_date: request.modified,
+            modified_date: record_date(request.modified),
             retry_count: request.retries,
             state: request.state.name(),
             succeeded_meeting: request.counts.succeeded,
