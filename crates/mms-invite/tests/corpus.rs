@@ -183,3 +183,12 @@ fn recognises_the_corpus() {
     assert!(scores.dial_in.percent() >= 95.0);
     assert!(scores.language.percent() >= 90.0);
 }
+
+#[test]
+fn recognises_our_own_fixtures() {
+    let scores = score(&fixtures().join("recognise"));
+    scores.print("recognise");
+    assert!(scores.platform.of >= 40);
+    assert_eq!(scores.false_positives, Vec::<String>::new());
+    assert_eq!(scores.wrong, Vec::<String>::new());
+}

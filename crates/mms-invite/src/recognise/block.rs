@@ -36,6 +36,8 @@ pub(super) struct Found {
 
 /// Most lines that a block grows by in each direction without a frame.
 const MAX_GROWTH: usize = 150;
+/// Blocks beyond these are not looked for: no invite has so many.
+const MAX_BLOCKS: usize = 256;
 /// Most empty lines inside a block.
 const MAX_GAP: usize = 3;
 
@@ -43,13 +45,22 @@ const MAX_GAP: usize = 3;
 pub(super) fn find(lines: &mut [Line], vocabulary: &Vocabulary) -> Vec<Found> {
     promote(lines);
     let frames = frames(lines);
+    let mut frame_of: Vec<Option<usize>> = vec![None; lines.len()];
+    for (place, frame) in frames.iter().enumerate() {
+        for slot in frame_of.get_mut(frame.lines.clone()).unwrap_or_default() {
+            slot.get_or_insert(place);
+        }
+    }
     let mut found: Vec<Found> = Vec::new();
     let mut done = 0;
     for index in 0..lines.len() {
         if index < done {
             continue;
         }
-        let frame = frames.iter().find(|f| f.lines.contains(&index));
+        if found.len() >= MAX_BLOCKS {
+            break;
+        }
+        let frame = frame_of.get(index).copied().flatten().and_then(|place| frames.get(place));
         let Some(seed) = seed(lines, index, frame) else { continue };
         let lowest = done;
         let span = match frame {
@@ -131,7 +142,7 @@ fn without_link(lines: &[Line], index: usize, frame: Option<&Frame>) -> Option<S
     if names && (line.text.contains("Skype") || line.text.contains("Lync")) {
         let frame = frame.filter(|f| f.suits(&Platform::SFB))?;
         let inside = lines.get(frame.lines.clone())?;
-        let linked = inside.iter().any(|l| l.links.iter().any(|k| join_of(k).is_some()));
+        let linked = inside.iter().take(MAX_GROWTH).any(|l| l.links.iter().any(|k| join_of(k).is_some()));
         return if linked { None } else { proven(Platform::SFB) };
     }
     None
@@ -362,6 +373,8 @@ fn grow(lines: &[Line], index: usize, seed: &Seed, lowest: usize) -> (usize, usi
             if gap > MAX_GAP {
                 break;
             }
+        } else if is_decoration(line) {
+            // A rule belongs to the block only where more of the block follows.
         } else if is_block_line(line, seed, true) {
             last = at;
             (gap, dates) = (0, 0);
@@ -438,9 +451,6 @@ fn closes(line: &Line, platform: &Platform) -> bool {
 
 /// Whether a line beside a join link belongs to its block.
 fn is_block_line(line: &Line, seed: &Seed, below: bool) -> bool {
-    if line.rule == Some(Rule::Inner) {
-        return below;
-    }
     if line.rule.is_some() {
         return false;
     }
@@ -468,7 +478,8 @@ fn is_block_line(line: &Line, seed: &Seed, below: bool) -> bool {
     let by_label = line.leading().is_some_and(|hit| match hit.label {
         Label::MeetingId | Label::ConferenceId | Label::VideoId | Label::Passcode | Label::Pin => value(hit),
         Label::DialIn => residue <= 60,
-        Label::Join | Label::Extra => residue <= 30,
+        Label::Join => residue <= 30,
+        Label::Extra => residue <= 45,
         Label::Title => residue <= 4,
         Label::Opening => true,
         Label::Heading => residue <= 60 && line.links.is_empty() && below,
@@ -497,9 +508,16 @@ pub(super) fn is_short(key: &str) -> bool {
     key.starts_with("teams:meet/")
 }
 
+/// A rule inside a block, or a line of dashes or stars.
+fn is_decoration(line: &Line) -> bool {
+    let short = line.text.len() <= 12 && line.links.is_empty() && !line.text.contains(char::is_alphanumeric);
+    line.rule == Some(Rule::Inner) || line.rule.is_none() && short
+}
+
 /// `123456789@zoomcrc.com`, `162.255.37.11 (US West)`.
 fn is_room_system(text: &str) -> bool {
     let text = text.trim();
+    let text = text.strip_prefix("Dial ").unwrap_or(text);
     let first = text.split(' ').next().unwrap_or_default();
     let address = first.split_once('@').is_some_and(|(user, host)| {
         user.bytes().filter(u8::is_ascii_digit).count() >= 6 && host.contains('.') && text.len() <= 120

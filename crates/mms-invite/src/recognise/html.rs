@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::line::{LINK, Line, LineLink, OBJECT, is_space};
+use super::line::{LINK, Line, LineLink, MAX_LINKS, OBJECT, is_space};
 use super::text::written_links;
 
 /// An element by its bytes. Element 0 is the document.
@@ -30,7 +30,9 @@ struct Element {
 #[derive(Debug)]
 pub(super) struct Document {
     elements: Vec<Element>,
-    pub lines: Vec<Line>,
+    lines: Vec<Line>,
+    /// For each line the end of the last visible line before it and the start of the next one.
+    edges: Vec<(usize, usize)>,
 }
 
 /// Deeper nesting is not tracked; the elements count as children of the last one tracked.
@@ -47,8 +49,16 @@ struct OpenLink {
     url: String,
     start: usize,
     at: usize,
-    line: usize,
+    /// It began on the current line.
+    whole: bool,
     marked: bool,
+}
+
+impl OpenLink {
+    /// The element that the anchor stands in, where the anchor began on the current line.
+    fn parent(&self, elements: &[Element]) -> Option<usize> {
+        elements.get(self.element).filter(|_| self.whole).map(|element| element.parent)
+    }
 }
 
 struct Scanner<'a> {
@@ -111,7 +121,7 @@ impl<'a> Scanner<'a> {
             self.at = rest.find('>').map_or(self.html.len(), |end| start + end + 1);
         } else if let Some(tag) = Tag::parse(rest) {
             self.at = start + tag.length;
-            if tag.closing { self.close(&tag.name, start) } else { self.open(&tag, start) }
+            if tag.closing { self.close(&tag.name, start, self.at) } else { self.open(&tag, start) }
         } else {
             self.at += 1;
             self.visible('<', start, 1);
@@ -141,7 +151,7 @@ impl<'a> Scanner<'a> {
         }
         // A new paragraph closes the one before it, as browsers do.
         if name == "p" && self.top_name() == "p" {
-            self.close("p", start);
+            self.close("p", start, start);
         }
         if self.stack.len() >= MAX_DEPTH {
             self.overflow += 1;
@@ -196,12 +206,14 @@ impl<'a> Scanner<'a> {
             url,
             start,
             at: self.line.text.len(),
-            line: self.lines.len(),
+            whole: true,
             marked: class.split_whitespace().any(|c| c == "mms-join" || c == "x_mms-join"),
         });
     }
 
-    fn close(&mut self, name: &str, start: usize) {
+    /// Closes the innermost element `name`, whose end tag covers `start..behind` (nothing where another
+    /// tag implies it).
+    fn close(&mut self, name: &str, start: usize, behind: usize) {
         if breaks_line(name) {
             self.break_line();
         }
@@ -217,7 +229,7 @@ impl<'a> Scanner<'a> {
             }
             let found = element.name == name;
             element.inner_end = start;
-            element.end = if found { self.at } else { start };
+            element.end = if found { behind } else { start };
             let end = element.end;
             self.closed(index, end);
             if found {
@@ -237,22 +249,17 @@ impl<'a> Scanner<'a> {
     }
 
     fn end_link(&mut self, end: usize) {
-        let Some(link) = self.link.take() else { return };
-        if link.line == self.lines.len() {
+        let Some(link) = &self.link else { return };
+        // An anchor around nothing visible still leads somewhere, but ends on an earlier line.
+        let seen = !self.line.text.get(link.at..).unwrap_or_default().trim().is_empty();
+        if seen || link.whole {
+            let (url, marked, start) = (link.url.clone(), link.marked, link.start);
+            let parent = link.parent(&self.elements);
+            self.begin(start);
             self.line.source.end = self.line.source.end.max(end);
+            self.put_link(url, start..end, parent, marked);
         }
-        let index = link.line;
-        let text_end = if index == self.lines.len() { self.line.text.len() } else { usize::MAX };
-        let target = if index == self.lines.len() { Some(&mut self.line) } else { self.lines.get_mut(index) };
-        let Some(line) = target else { return };
-        line.links.push(LineLink {
-            url: link.url,
-            source: link.start..end,
-            at: link.at,
-            end: text_end.min(line.text.len()),
-            link: None,
-            marked: link.marked,
-        });
+        self.link = None;
     }
 
     fn text(&mut self, end: usize) {
@@ -297,22 +304,44 @@ impl<'a> Scanner<'a> {
         self.elements.get(self.top()).map_or("", |element| element.name.as_str())
     }
 
-    /// Ends the line; where it is empty, only an explicit break (`<br>`, `&nbsp;`) makes one.
+    /// Ends the line at the edge of an element that begins a new one; an empty line is none.
     fn break_line(&mut self) {
-        if !self.begun && self.line.text.is_empty() && !self.line.telephone {
-            return;
+        if self.line.text.is_empty() && self.line.links.is_empty() && !self.line.telephone {
+            self.begun = false;
+        } else {
+            self.end_line();
         }
-        self.end_line();
     }
 
+    /// Ends the line. A link that is still open goes on in the next one.
     fn end_line(&mut self) {
+        if let Some(link) = &self.link
+            && !self.line.text.get(link.at..).unwrap_or_default().trim().is_empty()
+        {
+            let (url, marked, start) = (link.url.clone(), link.marked, link.start);
+            let parent = link.parent(&self.elements);
+            let end = self.line.source.end;
+            self.put_link(url, start..end, parent, marked);
+        }
         let mut line = std::mem::take(&mut self.line);
         self.begun = false;
+        if let Some(link) = &mut self.link {
+            link.at = 0;
+            link.whole = false;
+        }
         line.platform = self.platform.as_ref().map(|(_, platform)| platform.clone());
-        if line.text.is_empty() && line.links.is_empty() && self.link.is_none() {
+        if line.text.is_empty() && line.links.is_empty() {
             line.source = self.at..self.at;
         }
         self.lines.push(line);
+    }
+
+    fn put_link(&mut self, url: String, source: Range<usize>, parent: Option<usize>, marked: bool) {
+        let at = self.link.as_ref().map_or(0, |link| link.at).min(self.line.text.len());
+        if self.line.links.len() < MAX_LINKS {
+            let end = self.line.text.len();
+            self.line.links.push(LineLink { url, source, at, end, link: None, parent, marked });
+        }
     }
 
     fn skip_raw(&mut self, name: &str) {
@@ -338,7 +367,7 @@ impl<'a> Scanner<'a> {
         for line in &mut self.lines {
             write_out_links(line);
         }
-        Document { elements: self.elements, lines: self.lines }
+        Document { elements: self.elements, lines: self.lines, edges: Vec::new() }
     }
 }
 
@@ -359,13 +388,14 @@ fn write_out_links(line: &mut Line) {
         text.push(LINK);
         at = link.source.end;
         moves.push((at, text.len() as isize - at as isize));
-        if !covered && link.url.contains("://") {
+        if !covered && link.url.contains("://") && line.links.len() + added.len() < MAX_LINKS {
             added.push(LineLink {
                 url: link.url,
                 source: line.source.clone(),
                 at: position,
                 end: text.len(),
                 link: None,
+                parent: None,
                 marked: false,
             });
         }
@@ -384,15 +414,51 @@ fn write_out_links(line: &mut Line) {
 }
 
 impl Document {
+    /// Hands the lines out to be described.
+    pub(super) fn take_lines(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// Takes the described lines back.
+    pub(super) fn set_lines(&mut self, lines: Vec<Line>) {
+        let mut before = 0;
+        self.edges = lines
+            .iter()
+            .map(|line| {
+                let edge = (before, usize::MAX);
+                if !line.blank {
+                    before = line.source.end;
+                }
+                edge
+            })
+            .collect();
+        let mut after = usize::MAX;
+        for (line, edge) in lines.iter().zip(&mut self.edges).rev() {
+            edge.1 = after;
+            if !line.blank {
+                after = line.source.start;
+            }
+        }
+        self.lines = lines;
+    }
+
+    /// The lines.
+    pub(super) fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
     /// The bytes of lines `first..=last` as whole elements; None where that would take text of
     /// another line along.
-    pub(super) fn widen(&self, first: usize, last: usize) -> Option<Range<usize>> {
+    ///
+    /// With `from`, the first line counts only from that link on; its words before the link stay.
+    pub(super) fn widen(&self, first: usize, last: usize, from: Option<&LineLink>) -> Option<Range<usize>> {
         let (head, tail) = (self.lines.get(first)?, self.lines.get(last)?);
-        let before = self.lines.get(..first)?.iter().rev().find(|l| !l.blank).map_or(0, |l| l.source.end);
-        let after =
-            self.lines.get(last + 1..)?.iter().find(|l| !l.blank).map_or(usize::MAX, |l| l.source.start);
-        let mut ancestor = self.common(head.elements.0, tail.elements.1);
-        let mut range = self.side(head.elements.0, ancestor, head.source.start, |e| e.start)
+        let from = from.and_then(|link| Some((link.source.start, link.parent?)));
+        let (start, start_element) = from.unwrap_or((head.source.start, head.elements.0));
+        let before = if from.is_some() { start } else { self.edges.get(first)?.0 };
+        let after = self.edges.get(last)?.1;
+        let mut ancestor = self.common(start_element, tail.elements.1);
+        let mut range = self.side(start_element, ancestor, start, |e| e.start)
             ..self.side(tail.elements.1, ancestor, tail.source.end, |e| e.end);
         if range.start < before || range.end > after {
             return None;
@@ -713,9 +779,11 @@ mod tests {
 
     fn scanned(html: &str) -> Document {
         let mut document = scan(html);
-        for line in &mut document.lines {
+        let mut lines = document.take_lines();
+        for line in &mut lines {
             line.blank = line.text.trim().is_empty() && line.links.is_empty();
         }
+        document.set_lines(lines);
         document
     }
 
@@ -739,16 +807,16 @@ mod tests {
         let html = "<div><p>Hello</p><p><b>Join</b></p><p><i>ID</i> 1</p><p>Bye</p></div>";
         let document = scanned(html);
         let (a, b) = (find(&document, "Join"), find(&document, "ID"));
-        assert_eq!(&html[document.widen(a, b).unwrap()], "<p><b>Join</b></p><p><i>ID</i> 1</p>");
+        assert_eq!(&html[document.widen(a, b, None).unwrap()], "<p><b>Join</b></p><p><i>ID</i> 1</p>");
 
         let html = "<p>Hello<br><b>Join</b><br>ID 1<br>Bye</p>";
         let document = scanned(html);
         let (a, b) = (find(&document, "Join"), find(&document, "ID"));
-        assert_eq!(&html[document.widen(a, b).unwrap()], "<b>Join</b><br>ID 1");
+        assert_eq!(&html[document.widen(a, b, None).unwrap()], "<b>Join</b><br>ID 1");
 
         let html = "<p>Hello<br>Join</p><p>ID 1</p>";
         let document = scanned(html);
-        assert_eq!(document.widen(find(&document, "Join"), find(&document, "ID")), None);
+        assert_eq!(document.widen(find(&document, "Join"), find(&document, "ID"), None), None);
     }
 
     #[test]

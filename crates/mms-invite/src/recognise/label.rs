@@ -176,6 +176,17 @@ const VOCABULARY: &[(&str, &[(Label, &str)])] = &[
             (DialIn, "Call in using your phone"),
             (DialIn, "Call Me"),
             (DialIn, "Join via audio"),
+            (
+                DialIn,
+                "You can use your computer’s microphone and speakers; however, a headset is recommended. Or, call in using your phone",
+            ),
+            (
+                DialIn,
+                "You can use your computer's microphone and speakers; however, a headset is recommended. Or, call in using your phone",
+            ),
+            (DialIn, "One-click Mobile Dial-in"),
+            (DialIn, "Call in using your phone"),
+            (DialIn, "To connect from an in-room video system"),
             (DialIn, "Just want to dial in on your phone?"),
             (Heading, "Topic:"),
             (Heading, "Time:"),

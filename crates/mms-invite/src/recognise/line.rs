@@ -10,6 +10,9 @@ pub(super) const LINK: char = '\u{E000}';
 /// Stands in a line's text for an image or another object.
 pub(super) const OBJECT: char = '\u{FFFC}';
 
+/// Links beyond these in one line are passed over: no invite has so many, and each costs time.
+pub(super) const MAX_LINKS: usize = 64;
+
 /// A link in a line.
 #[derive(Debug, Clone)]
 pub(super) struct LineLink {
@@ -23,6 +26,8 @@ pub(super) struct LineLink {
     pub end: usize,
     /// What it is.
     pub link: Option<Link>,
+    /// In HTML: the element that the anchor stands in; none for a link that the text writes out.
+    pub parent: Option<usize>,
     /// Marked as the join link of a block that MMS wrote.
     pub marked: bool,
 }
@@ -98,6 +103,13 @@ impl Line {
         let labelled = |at: usize| self.labels.iter().any(|hit| hit.start <= at && at < hit.end);
         let words = |(at, c): (usize, char)| c.is_alphanumeric() && !labelled(at);
         self.text.get(..end).is_some_and(|lead| lead.char_indices().any(words))
+    }
+
+    /// Whether words stand behind `start`, with no label among them.
+    pub(super) fn unlabelled_after(&self, start: usize) -> bool {
+        self.labels.iter().all(|hit| hit.end <= start)
+            && self.text.get(start..).is_some_and(|rest| rest.contains(char::is_alphanumeric))
+            && self.links.iter().all(|link| link.at < start)
     }
 
     /// The first label, where the line begins with it (bullets and the like aside).

@@ -35,7 +35,7 @@ use regex::Regex;
 use block::Found;
 use html::Document;
 use label::Vocabulary;
-use line::Line;
+use line::{Line, LineLink};
 use merge::Source;
 use url::{Hosts, Join, Link};
 
@@ -138,7 +138,8 @@ pub struct EventText<'a> {
     pub properties: Vec<(&'a str, &'a str)>,
 }
 
-/// A place in a body that is a meeting block.
+/// A place in a body that is a meeting block, or a piece of one: in HTML a block may be spread over elements that
+/// also hold other text; then each piece is a `Block` of the same meeting and body, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
     /// Which body.
@@ -241,11 +242,21 @@ impl Recogniser {
         let mut blocks = Vec::new();
         for meeting in &merged {
             for &(body, place) in &meeting.blocks {
-                let Some(range) = bodies.get(body).and_then(|b| b.range(place)) else { continue };
-                blocks.push(Block { body, range, meeting: meeting.meeting.clone() });
+                for range in bodies.get(body).map(|b| b.ranges(place)).unwrap_or_default() {
+                    blocks.push(Block { body, range, meeting: meeting.meeting.clone() });
+                }
             }
         }
         blocks.sort_by_key(|block| (block.body, block.range.start));
+        // Ranges never overlap, whatever elements a broken document claims to have.
+        let mut end = (0, 0);
+        blocks.retain(|block| {
+            let apart = block.body != end.0 || block.range.start >= end.1;
+            if apart {
+                end = (block.body, block.range.end);
+            }
+            apart
+        });
         let mut meetings: Vec<OnlineMeeting> = merged.into_iter().map(|merged| merged.meeting).collect();
         let none = meetings.is_empty();
         let recognition = match meetings.pop() {
@@ -284,31 +295,31 @@ impl Recogniser {
         if !could_hold_meeting(part.text) {
             return Body { document: None, lines: Vec::new(), found: Vec::new() };
         }
-        let (mut document, mut lines) = match part.format {
-            BodyFormat::Text => (None, text::lines(part.text)),
+        match part.format {
+            BodyFormat::Text => {
+                let mut lines = text::lines(part.text);
+                let found = self.blocks(&mut lines);
+                Body { document: None, lines, found }
+            }
             BodyFormat::Html => {
                 let mut document = html::scan(part.text);
-                let lines = std::mem::take(&mut document.lines);
-                (Some(document), lines)
+                let mut lines = document.take_lines();
+                let found = self.blocks(&mut lines);
+                document.set_lines(lines);
+                Body { document: Some(document), lines: Vec::new(), found }
             }
-        };
-        for line in &mut lines {
+        }
+    }
+
+    fn blocks(&self, lines: &mut [Line]) -> Vec<Found> {
+        for line in &mut *lines {
             line.describe(&self.vocabulary);
             for link in &mut line.links {
                 link.url = safelinks::unwrap(&link.url).into_owned();
                 link.link = self.link(&link.url);
             }
         }
-        let found = block::find(&mut lines, &self.vocabulary);
-        if let Some(document) = &mut document {
-            document.lines = lines;
-            return Body {
-                document: Some(std::mem::replace(document, html::scan(""))),
-                lines: Vec::new(),
-                found,
-            };
-        }
-        Body { document: None, lines, found }
+        block::find(lines, &self.vocabulary)
     }
 }
 
@@ -320,37 +331,56 @@ struct Body {
 }
 
 impl Body {
-    /// The bytes of a block.
-    fn range(&self, place: usize) -> Option<Range<usize>> {
-        let found = self.found.get(place)?;
-        let Some(document) = &self.document else {
-            let line = self.lines.get(found.first)?;
-            // Words before the link that no service wrote ("My room is at …") stay.
-            let own = line.links.iter().find(|l| matches!(l.link, Some(Link::Join(_))));
-            let start = match own {
-                Some(link) if found.first == found.seed && line.unlabelled_before(link.at) => {
-                    link.source.start
-                }
-                _ => line.source.start,
-            };
-            return Some(start..self.lines.get(found.last)?.source.end);
-        };
-        // Where whole elements would take the user's text along, the block shrinks towards its link.
-        let (mut first, mut last) = (found.first, found.last);
-        for _ in 0..256 {
-            if let Some(range) = document.widen(first, last) {
-                return Some(range);
-            }
-            if first < found.seed {
-                first += 1;
-            } else if last > found.seed {
-                last -= 1;
-            } else {
-                break;
-            }
+    /// The bytes of a block: one range, but where HTML has a user's text in the same element as half
+    /// of the block, several.
+    fn ranges(&self, place: usize) -> Vec<Range<usize>> {
+        let Some(found) = self.found.get(place) else { return Vec::new() };
+        match &self.document {
+            Some(document) => in_elements(document, found),
+            None => in_text(&self.lines, found).into_iter().collect(),
         }
-        None
     }
+}
+
+/// The join link that a block grew from.
+fn own_link<'a>(lines: &'a [Line], found: &Found) -> Option<(&'a Line, &'a LineLink)> {
+    let seed = lines.get(found.seed)?;
+    seed.links.iter().find(|l| matches!(l.link, Some(Link::Join(_)))).map(|link| (seed, link))
+}
+
+/// Words around the link that no service wrote ("My room is at …") stay.
+fn in_text(lines: &[Line], found: &Found) -> Option<Range<usize>> {
+    let own = own_link(lines, found);
+    let from = own.filter(|(seed, link)| found.first == found.seed && seed.unlabelled_before(link.at));
+    let to = own.filter(|(seed, link)| found.last == found.seed && seed.unlabelled_after(link.end));
+    let start = from.map_or(lines.get(found.first)?.source.start, |(_, link)| link.source.start);
+    let end = to.map_or(lines.get(found.last)?.source.end, |(_, link)| link.source.end);
+    Some(start..end)
+}
+
+/// Whole elements, as few ranges as take no other text along.
+fn in_elements(document: &Document, found: &Found) -> Vec<Range<usize>> {
+    // Each attempt costs time; a block that needs more is hostile.
+    const MAX_ATTEMPTS: usize = 2000;
+    let own = own_link(document.lines(), found).filter(|(seed, link)| seed.unlabelled_before(link.at));
+    let mut ranges = Vec::new();
+    let mut attempts = 0;
+    let mut first = found.first;
+    while first <= found.last && attempts < MAX_ATTEMPTS {
+        let from = own.filter(|_| first == found.seed).map(|(_, link)| link);
+        let whole = (first..=found.last).rev().take(MAX_ATTEMPTS - attempts).find_map(|last| {
+            attempts += 1;
+            Some((last, document.widen(first, last, from)?))
+        });
+        match whole {
+            Some((last, range)) => {
+                ranges.push(range);
+                first = last + 1;
+            }
+            None => first += 1,
+        }
+    }
+    ranges
 }
 
 fn could_hold_meeting(text: &str) -> bool {

@@ -10,7 +10,10 @@ pub(super) fn classify(address: &Address<'_>) -> Option<Link> {
 }
 
 fn joined(platform: Platform, id: &str, printed: bool) -> Option<Link> {
-    let key = format!("{}:{}", platform.name().to_ascii_lowercase(), id.to_ascii_lowercase());
+    // Tokens of these two are base64; elsewhere rooms compare without case.
+    let exact = platform == Platform::FACETIME || platform == Platform::SKYPE;
+    let room = if exact { id.to_owned() } else { id.to_ascii_lowercase() };
+    let key = format!("{}:{room}", platform.name().to_ascii_lowercase());
     Some(Link::Join(Join::new(platform, key, printed.then_some(id))))
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::line::{LINK, Line, LineLink, is_space};
+use super::line::{LINK, Line, LineLink, MAX_LINKS, is_space};
 
 /// A soft line break inside `<…>` is mended up to this length.
 const MAX_BRACKETED: usize = 4096;
@@ -54,7 +54,7 @@ fn line(text: &str, range: Range<usize>, links: Vec<Written>) -> Line {
             line.telephone = true;
             continue;
         }
-        if !link.url.contains("://") {
+        if !link.url.contains("://") || line.links.len() >= MAX_LINKS {
             continue;
         }
         let position = line.text.len();
@@ -65,6 +65,7 @@ fn line(text: &str, range: Range<usize>, links: Vec<Written>) -> Line {
             at: position,
             end: line.text.len(),
             link: None,
+            parent: None,
             marked: false,
         });
     }
