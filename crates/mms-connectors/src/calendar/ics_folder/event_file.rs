@@ -5,6 +5,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use mms_model::{Code, PortError, Version};
 use sha2::{Digest, Sha256};
@@ -72,12 +73,36 @@ pub(super) struct Changed<'a> {
     pub(super) is_change: bool,
 }
 
+/// The file that was read last, where more than one page comes out of it. Its events are found and
+/// written one page after the other, and without this it would be read anew for each.
+#[derive(Debug, Default)]
+pub(super) struct LastRead(Mutex<Option<(String, EventFile)>>);
+
+impl LastRead {
+    /// Keeps the file for the next who wants it.
+    pub(super) fn keep(&self, relative: &str, file: EventFile) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((relative.to_owned(), file));
+    }
+
+    /// The file, where it is the one that was kept and looks the same on the disk. A write compares
+    /// the bytes as well before it takes place.
+    fn take(&self, relative: &str, path: &Path) -> Option<EventFile> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, file) = kept.take_if(|(kept, _)| kept == relative)?;
+        let now = path.symlink_metadata().ok()?;
+        (Stamp::of(&now) == Stamp::of(&file.metadata)).then_some(file)
+    }
+}
+
 /// Reads a file below the folder; `None` where it is not there.
 ///
 /// # Errors
 /// What hinders reading it, or why it is no calendar.
 pub(super) fn read_if_there(opened: &Opened, relative: &str) -> Result<Option<EventFile>, PortError> {
     let path = opened.path(relative);
+    if let Some(file) = opened.last_read.take(relative, &path) {
+        return Ok(Some(file));
+    }
     let Some((bytes, metadata)) = bytes_if_there(&path, opened.settings.max_file_bytes())? else {
         return Ok(None);
     };

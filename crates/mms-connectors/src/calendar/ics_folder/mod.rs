@@ -119,6 +119,7 @@ impl Calendar for IcsFolder {
             owner: user.clone(),
             settings: self.settings.clone(),
             invites: Arc::clone(&self.invites),
+            last_read: event_file::LastRead::default(),
         }))))
     }
 }
@@ -129,6 +130,7 @@ struct Opened {
     owner: User,
     settings: IcsFolderSettings,
     invites: Arc<dyn Invites>,
+    last_read: event_file::LastRead,
 }
 
 impl Opened {

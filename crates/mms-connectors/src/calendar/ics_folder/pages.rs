@@ -35,8 +35,8 @@ struct Cursor {
     certainly_past: u32,
     list: Option<FileList>,
     next_file: usize,
-    /// What is left of a file whose events are more than a page. It is read again for the next one:
-    /// the page before may have changed it, and meanwhile it need not be in memory.
+    /// What is left of a file whose events are more than a page. It is looked up anew for the next
+    /// one, because the page before may have changed it.
     rest: Option<Rest>,
 }
 
@@ -100,7 +100,7 @@ impl Cursor {
         while page.len() < MAX_MEETINGS && bytes < MAX_BYTES && self.next_file < last_file {
             let Some((rest, file)) = self.next_file(&mut page) else { break };
             if let Some(file) = file {
-                self.read_events(rest, &file, &mut page, &mut bytes);
+                self.read_events(rest, file, &mut page, &mut bytes);
             }
         }
         let files = self.list.as_ref().map_or(0, FileList::len);
@@ -143,7 +143,7 @@ impl Cursor {
 
     /// Adds the upcoming meetings of a file to the page, up to what fits; what does not waits for the
     /// next one.
-    fn read_events(&mut self, mut rest: Rest, file: &EventFile, page: &mut Vec<Found>, bytes: &mut usize) {
+    fn read_events(&mut self, mut rest: Rest, file: EventFile, page: &mut Vec<Found>, bytes: &mut usize) {
         while page.len() < MAX_MEETINGS && *bytes < MAX_BYTES {
             let Some(uid) = rest.uids.pop_front() else { return };
             let Some(event) = file.event(&uid) else { continue };
@@ -158,6 +158,7 @@ impl Cursor {
             }
         }
         if !rest.uids.is_empty() {
+            self.opened.last_read.keep(&rest.relative, file);
             self.rest = Some(rest);
         }
     }
