@@ -29,18 +29,17 @@ pub enum ReadError {
 
 /// The components of one UID: the master or single event, and its exceptions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    /// UID.
-    pub uid: String,
+struct Group {
+    uid: String,
     /// Indices into [`Document::components`].
-    pub components: Vec<usize>,
+    components: Vec<usize>,
 }
 
 /// The VEVENTs of a document by UID, in the order of their first component.
 ///
 /// # Errors
 /// Where the text is no iCalendar or is cut off; one error for each event without a UID.
-pub fn groups(document: &Document<'_>) -> Result<Vec<Result<Group, ReadError>>, ReadError> {
+fn groups(document: &Document<'_>) -> Result<Vec<Result<Group, ReadError>>, ReadError> {
     check_whole(document)?;
     let mut groups: Vec<Result<Group, ReadError>> = Vec::new();
     let mut by_uid: HashMap<String, usize> = HashMap::new();
@@ -91,7 +90,7 @@ fn check_whole(document: &Document<'_>) -> Result<(), ReadError> {
 /// are left empty for the connector to fill in; `content` is the whole text.
 ///
 /// # Errors
-/// As [`groups`].
+/// Where the text is no iCalendar, is cut off or damaged; for single events where they have no UID.
 pub fn meetings(
     bytes: &[u8],
     owner: &User,
@@ -107,7 +106,7 @@ pub fn meetings(
 }
 
 /// The meeting of one group.
-pub fn meeting(
+fn meeting(
     document: &Document<'_>,
     group: &Group,
     owner: &User,
@@ -159,7 +158,7 @@ pub fn meeting(
 }
 
 /// Which component this is.
-pub fn instance_id(document: &Document<'_>, component: &Component) -> InstanceId {
+pub(crate) fn instance_id(document: &Document<'_>, component: &Component) -> InstanceId {
     match document.value(component, "RECURRENCE-ID") {
         Some(id) if !id.is_empty() => InstanceId::Exception(id),
         _ => InstanceId::Master,

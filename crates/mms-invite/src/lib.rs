@@ -6,6 +6,5 @@ pub mod input;
 pub mod itip;
 pub mod recognise;
 pub mod render;
-pub mod resource;
 pub mod rewrite;
 pub mod undo;
