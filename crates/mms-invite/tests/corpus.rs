@@ -124,12 +124,7 @@ impl Scores {
         };
         let id = found.meeting_id.as_deref().unwrap_or_default();
         check(|s| &mut s.id, "id", &squeezed(&row.id), &squeezed(id));
-        check(
-            |s| &mut s.passcode,
-            "passcode",
-            &squeezed(&row.passcode),
-            &squeezed(found.passcode.as_deref().unwrap_or_default()),
-        );
+        check(|s| &mut s.passcode, "passcode", &row.passcode, found.passcode.as_deref().unwrap_or_default());
         check(|s| &mut s.dial_in, "dial-in", &row.has_dial_in.to_string(), &found.has_dial_in.to_string());
         let language = found.language.as_deref().unwrap_or("none");
         check(|s| &mut s.language, "language", &row.language, language);

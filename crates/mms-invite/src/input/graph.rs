@@ -1,54 +1,19 @@
-//! Events of Microsoft Graph as JSON: one, a list, or inside other JSON.
+//! Events of Microsoft Graph.
 
 use serde_json::{Map, Value};
 
 use crate::recognise::BodyFormat;
 
-use super::{InputError, Item};
+use super::Item;
+use super::json::string;
 
-/// More events than this in one file are not read.
-const MAX_EVENTS: usize = 10_000;
-
-/// Whether `text` begins as a JSON object or a list of them; `[Meeting 1]` does not.
-pub(super) fn is_json(text: &str) -> bool {
-    let object =
-        |text: &str| text.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']));
-    object(text) || text.strip_prefix('[').is_some_and(|rest| object(rest.trim_start()))
-}
-
-pub(super) fn read(name: &str, text: &str) -> Result<Vec<Item>, InputError> {
-    let value: Value = serde_json::from_str(text.trim_start_matches('\u{FEFF}')).map_err(|error| {
-        InputError::Malformed { name: name.to_owned(), format: "JSON", message: error.to_string() }
-    })?;
-    let mut items = Vec::new();
-    collect(&value, &mut items);
-    if items.is_empty() {
-        return Err(InputError::NoEvent { name: name.to_owned(), format: "Microsoft Graph" });
-    }
-    Ok(items)
-}
-
-/// serde_json bounds the depth of what it reads, and with it this recursion.
-fn collect(value: &Value, items: &mut Vec<Item>) {
-    if items.len() >= MAX_EVENTS {
-        return;
-    }
-    match value {
-        Value::Object(object) if is_event(object) => items.push(event(object)),
-        Value::Object(object) => object.values().for_each(|value| collect(value, items)),
-        Value::Array(values) => values.iter().for_each(|value| collect(value, items)),
-        _ => {}
-    }
-}
-
-fn is_event(object: &Map<String, Value>) -> bool {
+pub(super) fn is_event(object: &Map<String, Value>) -> bool {
     let body = object.get("body").is_some_and(|body| body.get("content").is_some());
     body || object.contains_key("onlineMeeting")
         || object.contains_key("bodyPreview") && object.contains_key("subject")
 }
 
-fn event(object: &Map<String, Value>) -> Item {
-    let string = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+pub(super) fn event(object: &Map<String, Value>) -> Item {
     let mut item = Item {
         subject: string(object.get("subject")),
         uid: string(object.get("iCalUId")),

@@ -39,8 +39,8 @@ pub(super) fn is_mail(bytes: &[u8]) -> bool {
     telling >= 2
 }
 
-/// The events of a mail: those of its calendar part together with the bodies beside it, which are
-/// the same invite in other forms; else its bodies.
+/// The events of a mail: that of its calendar part together with the bodies beside it, which are
+/// the same invite in other forms; several events, or the bodies alone.
 pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Vec<Item>, InputError> {
     let malformed = || InputError::Malformed {
         name: name.to_owned(),
@@ -75,6 +75,18 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Vec<Item>, InputError> {
             part.insert_str(0, "text/calendar ");
         }
     }
-    events.push(Item { bodies, subject: message.subject().map(str::to_owned), ..Item::default() });
+    // What people read comes first; a quoted thread in it may speak of other meetings, and then the
+    // calendar part alone decides.
+    let mut combined = Item { bodies, subject: message.subject().map(str::to_owned), ..Item::default() };
+    if let [event] = events.as_slice() {
+        combined.bodies.extend(event.bodies.iter().cloned());
+        combined.properties.clone_from(&event.properties);
+        combined.location.clone_from(&event.location);
+        combined.uid.clone_from(&event.uid);
+        combined.combined = true;
+        events.insert(0, combined);
+    } else {
+        events.push(combined);
+    }
     Ok(events)
 }

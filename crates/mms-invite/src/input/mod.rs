@@ -4,7 +4,9 @@
 mod calendar;
 mod encoding;
 mod exchange;
+mod google;
 mod graph;
+mod json;
 mod mail;
 
 use mms_model::{OnlineMeeting, Recognition};
@@ -102,6 +104,8 @@ struct Item {
     properties: Vec<(String, String)>,
     subject: Option<String>,
     uid: Option<String>,
+    /// Put together from the parts of a mail, which may hold more than the invite.
+    combined: bool,
 }
 
 impl Item {
@@ -128,10 +132,11 @@ pub fn inspect(name: &str, bytes: &[u8], recogniser: &Recogniser) -> Result<Vec<
     for item in items {
         let findings = item.recognise(recogniser);
         let meets = findings.recognition != Recognition::None;
+        let certain = meets && !(item.combined && matches!(findings.recognition, Recognition::Ambiguous(_)));
         if meets || answer.is_none() {
             answer = Some(conclude(name, &item, findings));
         }
-        if meets {
+        if certain {
             break;
         }
     }
@@ -149,8 +154,8 @@ fn read(name: &str, bytes: &[u8]) -> Result<Vec<Item>, InputError> {
     if calendar::is_calendar(start) {
         return Ok(calendar::read(&text));
     }
-    if name_says(name, &["json"]) || graph::is_json(start) {
-        return graph::read(name, &text);
+    if name_says(name, &["json"]) || json::is_json(start) {
+        return json::read(name, &text);
     }
     if exchange::is_item(start) {
         return exchange::read(name, &text);

@@ -511,7 +511,8 @@ pub(super) fn is_short(key: &str) -> bool {
 /// A rule inside a block, or a line of dashes or stars.
 fn is_decoration(line: &Line) -> bool {
     let short = line.text.len() <= 12 && line.links.is_empty() && !line.text.contains(char::is_alphanumeric);
-    line.rule == Some(Rule::Inner) || line.rule.is_none() && short
+    let rule = matches!(line.rule, Some(Rule::Inner | Rule::Dots | Rule::Zoom));
+    rule || line.rule.is_none() && short
 }
 
 /// `123456789@zoomcrc.com`, `162.255.37.11 (US West)`.

@@ -1,0 +1,227 @@
+//! The rules of recognition, each on the smallest event that shows it.
+
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
+use std::sync::LazyLock;
+
+use mms_invite::recognise::{
+    BodyFormat, BodyPart, CustomPlatform, EventText, Findings, Recogniser, RecogniserOptions,
+};
+use mms_model::{OnlineMeeting, Platform, Recognition};
+
+static RECOGNISER: LazyLock<Recogniser> =
+    LazyLock::new(|| Recogniser::new(&RecogniserOptions::default()).unwrap());
+
+const LONG: &str = "https://teams.microsoft.com/l/meetup-join/19%3ameeting_AbC%40thread.v2/0?context=%7b%7d";
+const SHORT: &str = "https://teams.microsoft.com/meet/314159265358?p=x";
+const KEY: &str = "teams:19:meeting_AbC@thread.v2";
+
+fn event<'a>(text: &'a str, location: Option<&'a str>, properties: &[(&'a str, &'a str)]) -> Findings {
+    let bodies = vec![BodyPart { format: BodyFormat::guess(text), text }];
+    RECOGNISER.event(&EventText { bodies, location, properties: properties.to_vec() })
+}
+
+fn one(findings: &Findings) -> &OnlineMeeting {
+    match &findings.recognition {
+        Recognition::One(meeting) => meeting,
+        other => panic!("not one meeting: {other:?}"),
+    }
+}
+
+/// The text without its blocks.
+fn kept(text: &str, findings: &Findings) -> String {
+    let mut kept = text.to_owned();
+    for block in findings.blocks.iter().rev() {
+        kept.replace_range(block.range.clone(), "#");
+    }
+    kept
+}
+
+fn teams_block(url: &str) -> String {
+    let rule = "_".repeat(80);
+    format!("{rule}\nMicrosoft Teams meeting\nJoin: {url}\nMeeting ID: 123 456 789\n{rule}")
+}
+
+#[test]
+fn properties_text_and_html_give_one_key() {
+    let by_property = event("", None, &[("X-MICROSOFT-SKYPETEAMSMEETINGURL", LONG)]);
+    let by_text = event(&teams_block(LONG), None, &[]);
+    let html = format!(
+        "<div class=\"me-email-text\"><a class=\"me-email-headline\" href=\"{LONG}\">Join Microsoft Teams Meeting</a></div>"
+    );
+    let by_html = event(&html, None, &[]);
+    let by_location = event("", Some(LONG), &[]);
+    let by_url = RECOGNISER.url(LONG).unwrap();
+    for findings in [by_property, by_text, by_html, by_location] {
+        assert_eq!(one(&findings).key, KEY);
+        assert_eq!(one(&findings).platform, Platform::TEAMS);
+    }
+    assert_eq!(by_url.key, KEY);
+}
+
+#[test]
+fn short_and_long_links_of_a_block_are_one_meeting() {
+    let rule = "_".repeat(80);
+    let text = format!(
+        "{rule}\nMicrosoft Teams meeting\nJoin: {SHORT}\n{}\nNeed help? | System reference<{LONG}>\n{rule}",
+        "_".repeat(32)
+    );
+    let findings = event(&text, None, &[("joinUrl", LONG)]);
+    assert_eq!(one(&findings).key, KEY);
+    assert_eq!(one(&findings).join_url.as_deref(), Some(SHORT));
+    assert_eq!(kept(&text, &findings), "#");
+    // Without the reference in the block, the property still names the same meeting.
+    let findings = event(&teams_block(SHORT), None, &[("X-MICROSOFT-SKYPETEAMSMEETINGURL", LONG)]);
+    assert_eq!(one(&findings).key, KEY);
+}
+
+#[test]
+fn different_meetings_are_ambiguous() {
+    let other = LONG.replace("AbC", "XyZ");
+    for findings in [
+        event(&teams_block(LONG), None, &[("X-MICROSOFT-SKYPETEAMSMEETINGURL", &other)]),
+        event(&teams_block(LONG), Some("https://zoom.us/j/123456789"), &[]),
+        event(&format!("{}\n\n{}", teams_block(LONG), teams_block(&other)), None, &[]),
+    ] {
+        assert!(
+            matches!(&findings.recognition, Recognition::Ambiguous(all) if all.len() == 2),
+            "{findings:?}"
+        );
+    }
+}
+
+#[test]
+fn text_between_two_blocks_of_a_meeting_survives() {
+    let block = teams_block(LONG);
+    let text = format!("Before\n{block}\nBetween\n{block}\nAfter");
+    let findings = event(&text, None, &[]);
+    assert_eq!(kept(&text, &findings), "Before\n#\nBetween\n#\nAfter");
+    assert!(findings.blocks.iter().all(|block| block.meeting.key == KEY));
+}
+
+#[test]
+fn separators_may_be_missing() {
+    let block = teams_block(LONG);
+    let rule = "_".repeat(80);
+    let open = block.strip_suffix(&rule).unwrap();
+    assert_eq!(kept(open, &event(open, None, &[])).trim(), "#");
+    let text = format!("{open}\nNotes that people wrote\n\n{block}\nAfter");
+    let findings = event(&text, None, &[]);
+    assert!(kept(&text, &findings).contains("Notes that people wrote"), "{}", kept(&text, &findings));
+    assert!(!kept(&text, &findings).contains("teams.microsoft.com"));
+}
+
+#[test]
+fn an_organisations_footer_inside_a_block_goes_with_it() {
+    let rule = "_".repeat(80);
+    let text = format!(
+        "Hi\n{rule}\nMicrosoft Teams Need help?<https://aka.ms/JoinTeamsMeeting>\nJoin the meeting now<{LONG}>\nExample Ltd records calls, see https://www.example.com/privacy\n{rule}\nBye"
+    );
+    assert_eq!(kept(&text, &event(&text, None, &[])), "Hi\n#\nBye");
+}
+
+#[test]
+fn a_link_in_prose_is_a_meeting_only_where_something_else_names_it() {
+    let prose = "Minutes are due.\nhttps://zoom.us/j/123456789\nBring cake.";
+    assert_eq!(event(prose, None, &[]).recognition, Recognition::None);
+    let findings = event(prose, Some("https://zoom.us/j/123456789?pwd=x"), &[]);
+    assert_eq!(one(&findings).key, "zoom:123456789");
+    assert_eq!(kept(prose, &findings), "Minutes are due.\n#\nBring cake.");
+    let mention = "We used https://zoom.us/j/123456789 last time.";
+    let findings = event(mention, Some("https://zoom.us/j/123456789"), &[]);
+    assert_eq!(kept(mention, &findings), mention);
+    assert_eq!(one(&event("\nhttps://zoom.us/j/123456789\n", None, &[])).platform, Platform::ZOOM);
+}
+
+#[test]
+fn rooms_stay_in_location() {
+    for (location, expected) in [
+        ("Room 5; Microsoft Teams Meeting", vec!["Microsoft Teams Meeting"]),
+        ("Microsoft Teams-Besprechung, Raum 5", vec!["Microsoft Teams-Besprechung"]),
+        ("Room 5 / Zoom Street 7", vec![]),
+        ("Teams corner, 2nd floor", vec![]),
+        ("Berlin https://zoom.us/rec/1", vec![]),
+    ] {
+        let findings = event(&teams_block(LONG), Some(location), &[]);
+        let named: Vec<&str> = findings.location.iter().map(|r| &location[r.clone()]).collect();
+        assert_eq!(named, expected, "{location}");
+    }
+    let findings = event("", Some("meet.google.com/abc-defg-hij"), &[]);
+    assert_eq!(findings.location, [0..28]);
+    assert_eq!(one(&findings).join_url.as_deref(), Some("https://meet.google.com/abc-defg-hij"));
+}
+
+#[test]
+fn properties_name_the_meeting_or_stay() {
+    let properties = [
+        ("URL", "https://example.org/event/5"),
+        ("X-MICROSOFT-SKYPETEAMSMEETINGURL", LONG),
+        ("X-MICROSOFT-ONLINEMEETINGEXTERNALLINK", ""),
+        (
+            "X-MICROSOFT-ONLINEMEETINGCONFLINK",
+            "conf:sip:a@b.test;gruu;opaque=app:conf:focus:id:teams:2:0!19:meeting_AbC-thread.v2!1!2",
+        ),
+        ("X-MICROSOFT-SKYPETEAMSPROPERTIES", "{\"cid\":\"19:meeting_AbC@thread.v2\",\"type\":0}"),
+        ("X-MICROSOFT-CDO-BUSYSTATUS", "BUSY"),
+        ("X-MICROSOFT-LOCATIONS", "[{\"DisplayName\":\"Microsoft Teams Meeting\"}]"),
+        (
+            "X-MICROSOFT-LOCATIONS",
+            "[{\"DisplayName\":\"Microsoft Teams Meeting\"},{\"DisplayName\":\"Room 5\"}]",
+        ),
+    ];
+    let findings = event("", None, &properties);
+    assert_eq!(findings.properties, [1, 3, 4, 6]);
+    assert_eq!(one(&findings).key, KEY);
+    // Nothing to migrate: nothing is named.
+    let empty = event(
+        "",
+        None,
+        &[("X-MICROSOFT-ONLINEMEETINGEXTERNALLINK", ""), ("X-MICROSOFT-ONLINEMEETINGINFORMATION", "{}")],
+    );
+    assert_eq!((empty.recognition, empty.properties), (Recognition::None, vec![]));
+}
+
+#[test]
+fn skype_items_are_told_from_teams_items() {
+    let skype = [
+        ("OnlineMeetingExternalLink", "https://any.host.example/meet/ann/A1B2C3D4"),
+        (
+            "OnlineMeetingConfLink",
+            "conf:sip:ann@example.org;gruu;opaque=app:conf:focus:id:A1B2C3D4?conversation-id=1",
+        ),
+        ("ConferenceTelURI", "tel:+4612345,,68138"),
+    ];
+    let findings = event("", None, &skype);
+    let meeting = one(&findings);
+    assert_eq!((meeting.platform.clone(), meeting.key.as_str()), (Platform::SFB, "sfb:A1B2C3D4"));
+    assert_eq!((meeting.meeting_id.as_deref(), meeting.has_dial_in), (Some("68138"), true));
+}
+
+#[test]
+fn gateways_into_teams_are_no_meetings_of_their_own() {
+    let text = format!(
+        "Join Microsoft Teams Meeting<{LONG}>\nJoin with a video conferencing device\n1@teams.bjn.vc VTC Conference ID: 129141836\nAlternate VTC dialing instructions<https://pex.example.org/teams/?conf=129141836&ivr=teams>\nMore<https://www.webex.com/msteams?confid=1>"
+    );
+    let findings = event(&text, None, &[]);
+    assert_eq!(one(&findings).key, KEY);
+    assert_eq!(kept(&text, &findings), "#");
+}
+
+#[test]
+fn patterns_of_an_administrator_name_further_platforms() {
+    let platform: Platform = "Acme".parse().unwrap();
+    let custom = |join_url: &str| RecogniserOptions {
+        custom: vec![CustomPlatform { platform: platform.clone(), join_url: join_url.to_owned() }],
+        ..RecogniserOptions::default()
+    };
+    let recogniser =
+        Recogniser::new(&custom(r"https://acme\.example/(?<id>\d+)\?p=(?<passcode>\w+)")).unwrap();
+    let meeting = recogniser.url("https://acme.example/42?p=x1").unwrap();
+    assert_eq!(
+        (meeting.platform, meeting.meeting_id.as_deref(), meeting.passcode.as_deref()),
+        (platform.clone(), Some("42"), Some("x1"))
+    );
+    assert_eq!(recogniser.url("https://evil.test/https://acme.example/42?p=x1"), None);
+    let error = Recogniser::new(&custom("(")).unwrap_err().to_string();
+    assert!(error.contains("Acme"), "{error}");
+}
