@@ -147,7 +147,7 @@ fn rooms_stay_in_location() {
         assert_eq!(named, expected, "{location}");
     }
     let findings = event("", Some("meet.google.com/abc-defg-hij"), &[]);
-    assert_eq!(findings.location, [0..28]);
+    assert_eq!(findings.location.as_slice(), std::slice::from_ref(&(0..28)));
     assert_eq!(one(&findings).join_url.as_deref(), Some("https://meet.google.com/abc-defg-hij"));
 }
 
