@@ -180,6 +180,7 @@ fn machine_properties_of_the_old_platform_go_with_it() {
         &format!(
             "LOCATION:Room 7\\; Microsoft Teams Meeting\r\nX-MICROSOFT-SKYPETEAMSMEETINGURL:{teams}\r\n\
              X-MICROSOFT-SKYPETEAMSPROPERTIES:{{\"cid\":\"19:meeting_abc@thread.v2\"\\,\"type\":0}}\r\n\
+             X-MICROSOFT-LOCATIONS:[{{\"DisplayName\":\"Room 7\"}}\\,{{\"DisplayName\":\"Microsoft Teams Meeting\"\\,\"LocationUri\":\"\"}}]\r\n\
              X-MICROSOFT-CDO-BUSYSTATUS:BUSY\r\nX-MICROSOFT-ONLINEMEETINGCONFLINK:\r\n"
         ),
         "Only the agenda",
@@ -190,6 +191,7 @@ fn machine_properties_of_the_old_platform_go_with_it() {
     assert!(text.contains("LOCATION:Room 7\\; "), "{text}");
     assert!(text.contains("https://meet.example.org/R"), "{text}");
     assert!(text.contains("X-MICROSOFT-CDO-BUSYSTATUS:BUSY\r\n"), "{text}");
+    assert!(text.contains("{\"DisplayName\":\"https://meet.example.org/R\"\\,"), "{text}");
     assert!(text.contains("Only the agenda"), "{text}");
     let undone = undo(ics.as_bytes(), &rewritten.content, &rewritten.content, None).unwrap();
     assert_eq!(String::from_utf8_lossy(&undone.content), ics);

@@ -159,7 +159,8 @@ impl ComponentChange<'_, '_> {
             _ => return Err(RewriteError::NotFound { key: self.replacement.key.clone() }),
         };
         let blocks = self.bodies(&sources, &findings)?;
-        self.location(&sources, &findings, blocks > 0)?;
+        let labels = self.location(&sources, &findings, blocks > 0)?;
+        self.structured_locations(&sources, &findings, &labels)?;
         self.properties(&sources, &findings, &old)
     }
 
@@ -202,14 +203,15 @@ impl ComponentChange<'_, '_> {
     }
 
     /// Replaces what names the meeting in LOCATION: a link by the link, a label by the label. Where no
-    /// block tells how to join, the first label becomes the link.
+    /// block tells how to join, the first label becomes the link. Returns what became of each.
     fn location(
         &mut self,
         sources: &Sources<'_>,
         findings: &Findings,
         has_block: bool,
-    ) -> Result<(), RewriteError> {
-        let Some(source) = &sources.location else { return Ok(()) };
+    ) -> Result<Vec<(String, String)>, RewriteError> {
+        let mut replaced = Vec::new();
+        let Some(source) = &sources.location else { return Ok(replaced) };
         let text = &source.text.decoded;
         let target = &self.replacement.target;
         let is_link = |old: &str| old.contains("://");
@@ -233,9 +235,39 @@ impl ComponentChange<'_, '_> {
             after.push_str(new);
             at = range.end;
             self.splice(source, range, new)?;
+            replaced.push((old.to_owned(), new.to_owned()));
         }
         after.push_str(text.get(at..).unwrap_or_default());
         self.note(source, after);
+        Ok(replaced)
+    }
+
+    /// Exchange repeats LOCATION in structured properties, and Outlook shows those. One that lists
+    /// nothing but the old meeting goes with the other properties; here are those with a room in them.
+    fn structured_locations(
+        &mut self,
+        sources: &Sources<'_>,
+        findings: &Findings,
+        labels: &[(String, String)],
+    ) -> Result<(), RewriteError> {
+        for (index, (name, source)) in sources.properties.iter().enumerate() {
+            let repeats =
+                matches!(name.as_str(), "X-MICROSOFT-LOCATIONS" | "X-MICROSOFT-LOCATIONDISPLAYNAME");
+            if !repeats || findings.properties.contains(&index) {
+                continue;
+            }
+            let mut value = source.text.decoded.clone();
+            for (old, new) in labels.iter().filter(|(old, _)| !old.is_empty()) {
+                // The one is JSON, where a quote or backslash in a name would end the string.
+                let new: String =
+                    new.chars().filter(|c| !matches!(c, '"' | '\\') && !c.is_control()).collect();
+                value = value.replace(old.as_str(), &new);
+            }
+            if value != source.text.decoded {
+                self.splice(source, &(0..source.text.decoded.len()), &value)?;
+                self.note(source, value);
+            }
+        }
         Ok(())
     }
 
