@@ -347,4 +347,28 @@ proptest::proptest! {
             proptest::prop_assert_eq!(String::from_utf8_lossy(&undone.content), ics);
         }
     }
+
+    #[test]
+    fn damaged_events_are_rewritten_whole_or_not_at_all(
+        damage in proptest::collection::vec((0usize..2000, proptest::num::u8::ANY), 0..6),
+    ) {
+        let mut bytes = event("RRULE:FREQ=WEEKLY\r\nLOCATION:Room 7\r\n", &format!("Agenda\\n\\n{ZOOM}\\nBye")).into_bytes();
+        for (at, byte) in damage {
+            if let Some(place) = bytes.get_mut(at) {
+                *place = byte;
+            }
+        }
+        let _ = itip::request(&bytes);
+        if let Ok(read) = meetings(&bytes, &owner(), now(), &RECOGNISER) {
+            for meeting in read.into_iter().flatten() {
+                if let Ok(rewritten) = editor().rewrite(&bytes, &plan(&meeting, &jitsi("R"))) {
+                    let undone = undo(&bytes, &rewritten.content, &rewritten.content, None).unwrap();
+                    proptest::prop_assert_eq!(
+                        String::from_utf8_lossy(&undone.content),
+                        String::from_utf8_lossy(&bytes)
+                    );
+                }
+            }
+        }
+    }
 }
