@@ -77,8 +77,8 @@ impl Engine {
         &self.connectors
     }
 
-    /// Claims and runs one attempt at a request now, due or not, and returns what it became. A request of the same
-    /// user whose worker died is brought to its end first.
+    /// Claims and runs one attempt at a request now, due or not, and returns what it became. What the user's earlier
+    /// requests left unfinished comes first: it may be mails, which a new request would not know of.
     ///
     /// # Errors
     /// There is no such request, somebody else works on it or on another of its user, or the store failed.
@@ -87,12 +87,12 @@ impl Engine {
         id: RequestId,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<MigrationRequest, EngineError> {
-        let mut claimed = self.claim_now(id).await?;
-        if claimed.is_none() {
-            self.finish_interrupted(id, progress).await?;
-            claimed = self.claim_now(id).await?;
+        for earlier in self.unfinished_before(id).await? {
+            if let Some((request, lease)) = self.claim_now(earlier).await? {
+                self.run_claimed(&request, &lease, &|| false, progress).await?;
+            }
         }
-        let Some((request, lease)) = claimed else {
+        let Some((request, lease)) = self.claim_now(id).await? else {
             let request = self.request(id).await?;
             let why = if request.state.is_final() {
                 "it has ended already"
@@ -109,24 +109,15 @@ impl Engine {
         self.store.claim_request(id, &worker_name("command"), self.clock.now(), self.settings.lease).await
     }
 
-    /// Runs the request of the same user that is in progress while nobody holds its lease any more.
-    async fn finish_interrupted(
-        &self,
-        id: RequestId,
-        progress: &(dyn Fn(Progress) + Send + Sync),
-    ) -> Result<(), EngineError> {
+    /// The other requests of the same user that wait for a retry or whose worker may have died, oldest first.
+    async fn unfinished_before(&self, id: RequestId) -> Result<Vec<RequestId>, EngineError> {
         let filter = RequestFilter {
             user: Some(self.request(id).await?.user.id),
-            states: vec![State::InProgress],
-            limit: Some(1),
+            states: vec![State::Pending, State::InProgress],
             ..RequestFilter::default()
         };
-        for other in self.store.list(&filter).await? {
-            if let Some((request, lease)) = self.claim_now(other.id).await? {
-                self.run_claimed(&request, &lease, &|| false, progress).await?;
-            }
-        }
-        Ok(())
+        let others = self.store.list(&filter).await?;
+        Ok(others.into_iter().rev().map(|request| request.id).filter(|other| *other != id).collect())
     }
 
     /// Runs one attempt under a lease that is kept alive meanwhile.

@@ -47,16 +47,16 @@ pub(super) async fn discover(
     user: &User,
 ) -> Result<Discovered, PortError> {
     let start = match at(session, location.url.clone()).await? {
-        Ok(resource) => Some(resource),
+        Ok(resource) => Ok(resource),
         // Servers may keep the root to themselves and answer at the well-known address only.
-        Err(error) if !location.own && error.kind != ErrorKind::Unauthorised => None,
+        Err(error) if !location.own && error.kind != ErrorKind::Unauthorised => Err(error),
         Err(error) if error.code == Code::CalendarAccessDenied && !location.own => {
             return Err(error);
         }
         Err(error) => return Err(as_missing(error, location, user)),
     };
 
-    if let Some((url, properties)) = &start {
+    if let Ok((url, properties)) = &start {
         if properties.resource_type.calendar {
             return single_calendar(session, url, location, user).await;
         }
@@ -76,8 +76,10 @@ pub(super) async fn discover(
         return Ok(found);
     }
     match start {
-        Some((url, properties)) => from_home(session, &url, &properties, location, user).await,
-        None => Err(not_found(location, user)),
+        Ok((url, properties)) => from_home(session, &url, &properties, location, user).await,
+        // A server in trouble is not a wrong address.
+        Err(error) if error.kind == ErrorKind::Retry => Err(error),
+        Err(_) => Err(not_found(location, user)),
     }
 }
 

@@ -1,8 +1,10 @@
 //! One calendar object resource: reading it and writing it on condition.
 
+use std::time::Duration;
+
 use mms_model::{Code, ErrorKind, PortError};
-use reqwest::Method;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH};
+use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::failure::{no_answer, refused};
@@ -10,6 +12,9 @@ use super::version::{Condition, Tags};
 use crate::transport::{Exchange, Reply, Session, TransportError, place};
 
 const IF_SCHEDULE_TAG_MATCH: HeaderName = HeaderName::from_static("if-schedule-tag-match");
+
+/// How long a locked event is waited for, try after try, in milliseconds.
+const LOCKED_PAUSES: [u64; 7] = [20, 40, 80, 160, 320, 640, 1280];
 
 /// An event as the server holds it.
 #[derive(Debug, Clone)]
@@ -77,7 +82,7 @@ pub(super) async fn put(
             format!("{} has a version tag that cannot be sent back; it is not written", place(url)),
         ));
     }
-    let reply = match session.exchange(&request).await {
+    let reply = match unlocked(session, &request).await {
         Ok(reply) => reply,
         Err(e @ (TransportError::Timeout { .. } | TransportError::Interrupted { .. })) => {
             return Ok(Put::Unknown(e));
@@ -95,6 +100,22 @@ pub(super) async fn put(
         ErrorKind::Gone => PortError::new(ErrorKind::Gone, Code::EventGone, error.message),
         _ => error,
     })
+}
+
+/// The answer to a write, sent again while the server answers that somebody else has it locked. Xandikos locks
+/// a whole calendar for each write (423), so that our own concurrent writes lock each other out for moments.
+async fn unlocked(session: &Session, request: &Exchange) -> Result<Reply, TransportError> {
+    let mut pauses = LOCKED_PAUSES.into_iter();
+    loop {
+        let reply = session.exchange(request).await?;
+        match pauses.next() {
+            Some(pause) if reply.status == StatusCode::LOCKED => {
+                // Unequal pauses, so that those who wait do not come back all at once.
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(pause / 2..pause * 2))).await;
+            }
+            _ => return Ok(reply),
+        }
+    }
 }
 
 fn tags_of(reply: &Reply) -> Tags {
