@@ -516,7 +516,6 @@ async fn refused_writes_have_their_kinds() {
             ErrorKind::Permanent,
             Code::CalendarServerError,
         ),
-        (ResponseTemplate::new(423), ErrorKind::Retry, Code::CalendarServerError),
         (ResponseTemplate::new(500), ErrorKind::Retry, Code::CalendarServerError),
         (ResponseTemplate::new(507), ErrorKind::Retry, Code::StorageFull),
         (
@@ -533,6 +532,29 @@ async fn refused_writes_have_their_kinds() {
             write(&*alice(&server).await.unwrap(), &event("1", "https://new/1", "")).await.unwrap_err();
         assert_eq!((error.kind, error.code), (kind, code), "{error}");
         assert!(error.message.contains("/home/cal/1.ics"), "{error}");
+    }
+}
+
+/// Xandikos locks a whole calendar for each write.
+#[tokio::test]
+async fn a_locked_event_is_waited_for_but_not_for_ever() {
+    for (locked, written) in [(3, true), (1000, false)] {
+        let server = server_with("1").await;
+        with_event(&server, &event("1", "https://old/1", "")).await;
+        Mock::given(method("PUT"))
+            .respond_with(ResponseTemplate::new(423))
+            .up_to_n_times(locked)
+            .mount(&server)
+            .await;
+        Mock::given(method("PUT")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
+        let outcome = write(&*alice(&server).await.unwrap(), &event("1", "https://new/1", "")).await;
+        assert_eq!(outcome.is_ok(), written);
+        if let Err(error) = outcome {
+            assert_eq!((error.kind, error.code), (ErrorKind::Retry, Code::CalendarServerError), "{error}");
+        }
+        let puts = server.received_requests().await.unwrap();
+        let puts = puts.iter().filter(|request| request.method.as_str() == "PUT").count();
+        assert_eq!(puts, if written { 4 } else { 8 });
     }
 }
 
