@@ -58,7 +58,7 @@ pub(crate) async fn tell(
                 let Some(sender) = sender else {
                     told.pending = Some(PortError::permanent(
                         Code::MailNotConfigured,
-                        "the calendar does not send updates to attendees: configure [sender]",
+                        "the calendar does not send updates to attendees: configure [smtp]",
                     ));
                     continue;
                 };

@@ -177,7 +177,7 @@ impl Preparation<'_> {
         {
             return Err(PortError::permanent(
                 Code::MailNotConfigured,
-                "the calendar does not send updates to attendees: configure [sender], or set notify = \"none\"",
+                "the calendar does not send updates to attendees: configure [smtp], or set notify = \"none\"",
             ));
         }
         let mut replacements = Vec::with_capacity(moves.len());
@@ -263,8 +263,10 @@ impl Preparation<'_> {
         }
     }
 
-    /// Who is to be told: never the organizer, never who has no mail address.
+    /// Who is to be told: never the organizer, never who has no mail address, and nobody of an event
+    /// that names no organizer, in whose name an update could be sent.
     pub(crate) fn addressees(&self, meeting: &Meeting) -> Vec<Address> {
+        let Some(organizer) = &meeting.organizer else { return Vec::new() };
         let internal = |domain: &str| {
             if self.settings.internal_domains.is_empty() {
                 self.user.addresses.iter().any(|a| a.domain().as_deref() == Some(domain))
@@ -276,7 +278,7 @@ impl Preparation<'_> {
             .attendees
             .iter()
             .map(|a| &a.address)
-            .filter(|a| !self.user.owns(a) && meeting.organizer.as_ref() != Some(*a))
+            .filter(|a| !self.user.owns(a) && organizer != *a)
             .filter(|a| {
                 a.domain().is_some_and(|domain| match self.settings.notify {
                     AttendeeChoice::All => true,

@@ -224,7 +224,7 @@ impl Undoer<'_> {
             if !tell.is_empty() && self.engine.connectors.sender.is_none() {
                 return Err(PortError::permanent(
                     Code::MailNotConfigured,
-                    "the calendar does not send updates to attendees: configure [sender], or set notify = \"none\"",
+                    "the calendar does not send updates to attendees: configure [smtp], or set notify = \"none\"",
                 )
                 .into());
             }

@@ -261,3 +261,15 @@ async fn workers_share_the_users_and_stop_when_told() {
     assert_eq!(world.mails_to(A), 20);
     assert!(world.with(|s| s.events.values().all(|e| e.writes.len() == 1)));
 }
+
+#[tokio::test]
+async fn an_event_without_an_organizer_is_rewritten_and_nobody_told() {
+    let world = World::new();
+    world.add("a", "MASTER zoom:1", &[B]);
+    world.with(|s| s.events.get_mut("a").unwrap().organizer = None);
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let id = start(&engine, "AllToJitsi").await;
+    let request = run_to_the_end(&world, &engine, id).await;
+    assert_eq!((request.state, request.counts.succeeded, request.counts.invites), (State::Succeeded, 1, 0));
+    assert_eq!(world.mails_to(B), 0);
+}

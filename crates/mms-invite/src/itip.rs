@@ -26,6 +26,10 @@ pub fn request(content: &[u8]) -> Result<Vec<u8>, ItipError> {
         return Err(ItipError::NoOrganizer);
     }
     let mut edits = Edits::default();
+    // A byte order mark is for files; in a mail some clients refuse it.
+    if content.starts_with(b"\xef\xbb\xbf") {
+        edits.replace(0..3, Vec::new());
+    }
     match document.property(calendar, "METHOD") {
         Some(line) => edits.replace_in_line(content, line.value.clone(), b"REQUEST"),
         None => {

@@ -198,6 +198,24 @@ fn machine_properties_of_the_old_platform_go_with_it() {
 }
 
 #[test]
+fn a_conference_line_speaks_of_the_new_meeting_alone() {
+    let zoom = "https://us02web.zoom.us/j/87324397243?pwd=abc";
+    let ics = event(
+        &format!(
+            "CONFERENCE;VALUE=URI;FEATURE=PHONE;LABEL=Zoom by phone:tel:+16465588656,,87324397243#\r\n\
+             CONFERENCE;VALUE=URI;FEATURE=VIDEO;LABEL=Zoom:{zoom}\r\n"
+        ),
+        ZOOM,
+    );
+    let rewritten = editor().rewrite(ics.as_bytes(), &plan(&read(&ics), &jitsi("R"))).unwrap();
+    let text = unfolded(&rewritten.content);
+    assert!(text.contains("LABEL=\"Jitsi Meet\":https://meet.example.org/R\r\n"), "{text}");
+    assert!(!text.contains("LABEL=Zoom"), "{text}");
+    let undone = undo(ics.as_bytes(), &rewritten.content, &rewritten.content, None).unwrap();
+    assert_eq!(String::from_utf8_lossy(&undone.content), ics);
+}
+
+#[test]
 fn upcoming_exceptions_are_rewritten_and_past_ones_stay() {
     let zoom = |n: u32| {
         ZOOM.replace("87324397243", &format!("8732439724{n}"))
@@ -310,6 +328,8 @@ fn the_request_for_attendees_is_the_event_without_what_is_private() {
         "{request}"
     );
     assert!(!request.contains("VALARM"), "{request}");
+    let marked = format!("\u{feff}{}", event("", "x"));
+    assert!(itip::request(marked.as_bytes()).unwrap().starts_with(b"BEGIN:VCALENDAR"));
     let nobody = event("", "x").replace("ORGANIZER;CN=Alice:mailto:alice@example.test\r\n", "");
     assert!(itip::request(nobody.as_bytes()).is_err());
 }

@@ -26,7 +26,7 @@ pub struct Event {
     pub content: String,
     pub version: u64,
     pub attendees: Vec<Attendee>,
-    pub organizer: Address,
+    pub organizer: Option<Address>,
     pub writes: Vec<String>,
 }
 
@@ -101,7 +101,7 @@ impl World {
                 participation: Participation::Accepted,
             })
             .collect();
-        let organizer = Address::new("user1@corp.test");
+        let organizer = Some(Address::new("user1@corp.test"));
         let event = Event { content: content.into(), version: 1, attendees, organizer, writes: vec![] };
         self.state.lock().unwrap().events.insert(id.into(), event);
     }
@@ -147,8 +147,11 @@ impl World {
             version: Version(event.version.to_string()),
             uid: format!("uid-{id}"),
             subject: format!("Subject {id}"),
-            organizer: Some(event.organizer.clone()),
-            organised_by_owner: event.organizer == Address::new("user1@corp.test"),
+            organizer: event.organizer.clone(),
+            organised_by_owner: event
+                .organizer
+                .as_ref()
+                .is_none_or(|o| *o == Address::new("user1@corp.test")),
             attendees: event.attendees.clone(),
             instances: event.content.lines().map(instance).collect(),
             content: event.content.clone().into_bytes(),

@@ -151,17 +151,19 @@ impl ComponentChange<'_, '_> {
         let document = self.document;
         let component = self.component;
         let (sources, findings) = find(document, component, &self.editor.recogniser);
-        let old = match &findings.recognition {
-            Recognition::One(meeting) if meeting.key == self.replacement.key => meeting.platform.clone(),
+        let (old, moved) = match &findings.recognition {
             Recognition::One(meeting) if self.editor.is_target(meeting, &self.replacement.target) => {
-                meeting.platform.clone()
+                (meeting.platform.clone(), false)
+            }
+            Recognition::One(meeting) if meeting.key == self.replacement.key => {
+                (meeting.platform.clone(), true)
             }
             _ => return Err(RewriteError::NotFound { key: self.replacement.key.clone() }),
         };
         let blocks = self.bodies(&sources, &findings)?;
         let labels = self.location(&sources, &findings, blocks > 0)?;
         self.structured_locations(&sources, &findings, &labels)?;
-        self.properties(&sources, &findings, &old)
+        self.properties(&sources, &findings, &old, moved)
     }
 
     /// Replaces the blocks; returns in how many bodies there was one.
@@ -278,20 +280,28 @@ impl ComponentChange<'_, '_> {
         sources: &Sources<'_>,
         findings: &Findings,
         old: &Platform,
+        moved: bool,
     ) -> Result<(), RewriteError> {
         let named = |index: usize| findings.properties.contains(&index);
-        let conference = |index: usize, name: &str| name == "CONFERENCE" && named(index);
+        let conference = |index: usize, name: &str, source: &Source<'_>| {
+            name == "CONFERENCE" && named(index) && property::is_link(&source.text.decoded)
+        };
         let mut has_conference =
-            sources.properties.iter().enumerate().any(|(index, (name, _))| conference(index, name));
+            sources.properties.iter().enumerate().any(|(index, (name, s))| conference(index, name, s));
         let mut conferences = 0;
         for (index, (name, source)) in sources.properties.iter().enumerate() {
             let value = &source.text.decoded;
             let target = &self.replacement.target;
-            match property::change(name, value, named(index), old, target, conferences) {
+            match property::change(name, value, named(index), old, target, moved, conferences) {
                 property::Change::Keep => {}
                 property::Change::Value(new) => {
                     self.splice(source, &(0..value.len()), &new)?;
                     self.note(source, new);
+                }
+                property::Change::Line(line) => {
+                    self.edits.replace(source.line.raw.clone(), Vec::new());
+                    self.edits.insert_line(self.document.bytes, source.line.raw.end, line.as_bytes());
+                    self.note(source, target.join_url.clone());
                 }
                 property::Change::Remove => {
                     self.edits.replace(source.line.raw.clone(), Vec::new());
@@ -302,7 +312,7 @@ impl ComponentChange<'_, '_> {
                     }
                 }
             }
-            conferences += usize::from(conference(index, name));
+            conferences += usize::from(conference(index, name, source));
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ pub(super) enum Change {
     Keep,
     /// Gets another value.
     Value(String),
+    /// Becomes another line, parameters and all.
+    Line(String),
     /// Goes: it says something of the old meeting that is not so of the new one.
     Remove,
 }
@@ -32,13 +34,15 @@ const MICROSOFT: &[&str] = &[
 ];
 
 /// What becomes of the property `name`, whose value names an online meeting where `named` is set.
-/// `conferences` counts the CONFERENCE lines changed before this one.
+/// `moved` says that the meeting leaves where it was; `conferences` counts the CONFERENCE lines changed
+/// before this one.
 pub(super) fn change(
     name: &str,
     value: &str,
     named: bool,
     old: &Platform,
     target: &JoinInformation,
+    moved: bool,
     conferences: usize,
 ) -> Change {
     if value.trim().is_empty() {
@@ -48,18 +52,30 @@ pub(super) fn change(
     if microsoft && *old != target.platform && MICROSOFT.contains(&name) {
         return Change::Remove;
     }
+    if moved && name == "CONFERENCE" && !is_link(value) {
+        return Change::Remove;
+    }
     if !named {
         return Change::Keep;
     }
     match name {
         "CONFERENCE" if conferences > 0 => Change::Remove,
-        "CONFERENCE" | "URL" => set(value, &target.join_url),
+        // Its label and features speak of the old meeting, too.
+        "CONFERENCE" if value != target.join_url => Change::Line(conference(target)),
+        "CONFERENCE" => Change::Keep,
+        "URL" => set(value, &target.join_url),
         _ if value.trim_start().starts_with("http") && !vendor(name) => set(value, &target.join_url),
         _ if *old == target.platform && value.trim_start().starts_with("http") => {
             set(value, &target.join_url)
         }
         _ => Change::Remove,
     }
+}
+
+/// Whether a CONFERENCE is a link to follow, and no number to dial (RFC 7986 section 5.11).
+pub(super) fn is_link(value: &str) -> bool {
+    let scheme = value.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    !matches!(scheme.as_str(), "tel" | "sip" | "sips")
 }
 
 /// A CONFERENCE line for the new meeting.
