@@ -37,7 +37,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The format of what is printed; the default suits the rows.
-    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    #[arg(short, long, global = true, value_enum, ignore_case = true, value_name = "FORMAT")]
     pub output: Option<Format>,
     /// Log more to stderr; twice for much more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]

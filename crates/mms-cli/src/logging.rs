@@ -33,7 +33,11 @@ pub fn start(verbose: u8, command: &Command) {
         _ => "info,mms=debug,mms_engine=debug,mms_server=debug,mms_store=debug,mms_connectors=debug",
     };
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // What it says of a log that cannot be written it would print to the same closed pipe, and panic.
+        .log_internal_errors(false);
     // A second start fails only in tests, where the first one serves as well.
     let _ = match form {
         LogForm::Json => builder.json().try_init(),

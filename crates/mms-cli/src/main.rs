@@ -1,5 +1,8 @@
 //! `mms`, an open, self-hosted Meeting Migration Service.
 
+// These panic where a pipe is closed; `output` has what does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod arguments;
 mod cmdlet;
 mod commands;
@@ -16,7 +19,7 @@ mod progress;
 mod users;
 mod wiring;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -68,8 +71,7 @@ fn confirm(question: &str) -> Result<(), Failure> {
     if !stdin.is_terminal() {
         return Err(Failure::usage("-Confirm asks on the terminal, and there is none: leave it out"));
     }
-    eprint!("{question} [y/N] ");
-    let _ = std::io::stderr().flush();
+    output::tell_raw(&format!("{} [y/N] ", output::one_line(question)));
     let mut answer = String::new();
     stdin
         .read_line(&mut answer)
@@ -118,7 +120,7 @@ fn ended(result: Result<(), Failure>, silent: bool) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !silent && !failure.message.is_empty() {
-                eprintln!("mms: {}", output::one_line(&failure.message));
+                output::tell(&format!("mms: {}", failure.message));
             }
             ExitCode::from(failure.exit as u8)
         }
@@ -146,7 +148,7 @@ fn usage(error: &clap::Error) -> ExitCode {
                 .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
                 .collect();
             let told = told.join(" ");
-            eprintln!("mms: {} (see --help)", output::one_line(told.trim_start_matches("error: ")));
+            output::tell(&format!("mms: {} (see --help)", told.trim_start_matches("error: ")));
             ExitCode::from(Exit::Usage as u8)
         }
     }

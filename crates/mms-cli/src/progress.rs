@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::output::one_line;
+use crate::output::{one_line, tell};
 
 /// Progress through a known number of things.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Progress {
                 bar.set_message(one_line(message));
                 bar.inc(1);
             }
-            None => eprintln!("{}/{} {}: {}", self.done, self.total, self.what, one_line(message)),
+            None => tell(&format!("{}/{} {}: {message}", self.done, self.total, self.what)),
         }
     }
 

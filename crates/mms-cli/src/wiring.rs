@@ -13,14 +13,17 @@ use mms_connectors::directory::file::{FileDirectory, FileDirectorySettings, Impo
 use mms_connectors::platform::jitsi::Jitsi;
 use mms_connectors::platform::template::Template;
 use mms_connectors::sender::smtp::SmtpSender;
-use mms_engine::{Connectors, Engine, EngineError, EngineSettings};
+use mms_engine::{Connectors, Engine, EngineError, EngineSettings, UnknownType};
 use mms_invite::recognise::{CustomPlatform, Recogniser, RecogniserOptions};
 use mms_model::port::{Calendar, Directory, InvitationSender, MeetingPlatform, RequestStore, StoreError};
-use mms_model::{Code, Platform, RandomIds, SystemClock, TargetMeetingType};
+use mms_model::{
+    Code, MigrationType, Platform, RandomIds, SourceMeetingType, SystemClock, TargetMeetingType,
+};
 use mms_store::{Access, SqliteStore};
 
 use crate::config::{CalendarKind, Config, PlatformKind};
 use crate::failure::Failure;
+use crate::nearest::nearest;
 
 /// Everything that a command works with.
 pub struct Installation {
@@ -252,23 +255,28 @@ fn settings(config: &Config) -> EngineSettings {
 }
 
 impl Installation {
-    /// Refuses a target that is not configured.
+    /// The migration from `source` to `target`, its platforms spelled as they are configured.
     ///
     /// # Errors
-    /// It is not; names those that are.
-    pub fn check_target(&self, target: &TargetMeetingType) -> Result<(), Failure> {
-        let TargetMeetingType::Platform(platform) = target else { return Ok(()) };
-        if self.config.platforms.contains_key(platform) {
-            return Ok(());
-        }
-        let names: Vec<&str> = self.config.platforms.keys().map(Platform::name).collect();
-        let configured =
-            if names.is_empty() { "none is".to_owned() } else { format!("configured: {}", names.join(", ")) };
-        Err(Failure::usage(format!(
-            "{}: the platform {platform} is not configured ({configured}): add a section [platform.{platform}] to {}",
-            Code::PlatformNotConfigured,
-            self.config.path.display()
-        )))
+    /// Meetings cannot be there, or cannot go there; names what can be asked for.
+    pub fn migration(
+        &self,
+        source: &SourceMeetingType,
+        target: &TargetMeetingType,
+    ) -> Result<MigrationType, Failure> {
+        self.engine.migration(source.clone(), target.clone()).map_err(|error| {
+            Failure::usage(match &error {
+                UnknownType::Source { name, known } => {
+                    match nearest(name, known.iter().map(String::as_str)) {
+                        Some(near) => format!("{error} (did you mean {near}?)"),
+                        None => error.to_string(),
+                    }
+                }
+                UnknownType::Target { name, .. } => {
+                    format!("{error}: add a section [platform.{name}] to {}", self.config.path.display())
+                }
+            })
+        })
     }
 }
 

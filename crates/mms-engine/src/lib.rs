@@ -28,4 +28,4 @@ pub use prepare::external_id;
 pub use preview::Previewed;
 pub use rollback::{Rollback, RollbackSelection, RolledBack};
 pub use settings::EngineSettings;
-pub use trigger::{Start, Trigger};
+pub use trigger::{Start, Trigger, UnknownType};

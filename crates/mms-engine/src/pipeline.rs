@@ -709,7 +709,7 @@ impl Run<'_> {
             if let Some(code) = &record.code
                 && record.outcome != MeetingOutcome::Skipped
             {
-                *self.message = format!("{code}: {}: {}", record.subject, record.message);
+                *self.message = format!("{code}: {}: {}", record.title(), record.message);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mms_model::port::{Enqueue, Enqueued};
-use mms_model::{Identity, MigrationType, RequestId, User};
+use mms_model::{Identity, MigrationType, Platform, RequestId, SourceMeetingType, TargetMeetingType, User};
 
 use crate::{Engine, EngineError};
 
@@ -18,6 +18,35 @@ pub enum Trigger {
     Manual,
     /// Something happened; ignored where migrations are switched off.
     Automatic,
+}
+
+/// Why there is no such migration here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownType {
+    /// No meeting can be on this platform: it is neither known nor configured.
+    #[error("\"{name}\" is no source of meetings: use {}", known.join(", "))]
+    Source {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// No meeting can go to this platform: it is not configured.
+    #[error(
+        "{}: the platform {name} is not configured ({})",
+        mms_model::Code::PlatformNotConfigured,
+        configured(known)
+    )]
+    Target {
+        /// What was asked for.
+        name: Platform,
+        /// What is configured.
+        known: Vec<String>,
+    },
+}
+
+fn configured(names: &[String]) -> String {
+    if names.is_empty() { "none is".to_owned() } else { format!("configured: {}", names.join(", ")) }
 }
 
 /// A migration to be started.
@@ -68,6 +97,36 @@ impl Engine {
     /// Unknown or ambiguous, naming what was looked for.
     pub async fn resolve(&self, identity: &Identity) -> Result<User, EngineError> {
         Ok(self.connectors.directory.resolve(identity).await?)
+    }
+
+    /// The migration from `source` to `target`, its platforms spelled as they are configured.
+    ///
+    /// # Errors
+    /// Meetings cannot be there, or cannot go there; with what can be asked for.
+    pub fn migration(
+        &self,
+        source: SourceMeetingType,
+        target: TargetMeetingType,
+    ) -> Result<MigrationType, UnknownType> {
+        let configured: Vec<Platform> = self.connectors.platforms.iter().map(|p| p.platform()).collect();
+        let migration = MigrationType { source, target }.spelled_as(&configured);
+        if let SourceMeetingType::Platform(name) = &migration.source
+            && !Platform::KNOWN.contains(name)
+            && !configured.contains(name)
+        {
+            let own = configured.iter().filter(|p| !Platform::KNOWN.contains(p));
+            let known = std::iter::once("All".to_owned())
+                .chain(Platform::KNOWN.iter().chain(own).map(Platform::to_string))
+                .collect();
+            return Err(UnknownType::Source { name: name.to_string(), known });
+        }
+        if let TargetMeetingType::Platform(name) = &migration.target
+            && !configured.contains(name)
+        {
+            let known = configured.iter().map(Platform::to_string).collect();
+            return Err(UnknownType::Target { name: name.clone(), known });
+        }
+        Ok(migration)
     }
 
     /// Makes a request, or joins the user's waiting one. `None` where an automatic trigger comes while migrations

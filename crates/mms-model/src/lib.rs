@@ -19,9 +19,9 @@ pub use meeting::{
     Attendee, AttendeeChoice, DialIn, EventId, Instance, InstanceId, JoinInformation, Meeting, OnlineMeeting,
     PartChange, Participation, Recognition, Replacement, Rewrite, Rewritten, Version,
 };
-pub use platform::{MigrationType, Platform, SourceMeetingType, TargetMeetingType};
+pub use platform::{InvalidMigrationType, MigrationType, Platform, SourceMeetingType, TargetMeetingType};
 pub use request::{
     Attempt, Counts, MeetingOutcome, MeetingRecord, MigrationRequest, RequestId, State, Summary, Transition,
-    record_date,
+    meeting_title, record_date,
 };
 pub use user::{Address, CalendarLocation, Identity, User};

@@ -67,6 +67,12 @@ impl Platform {
     pub fn name(&self) -> &str {
         &self.0
     }
+
+    /// The platform among `configured` that has this name in whatever case, or itself.
+    #[must_use]
+    pub fn spelled_as<'a>(&self, configured: impl IntoIterator<Item = &'a Platform>) -> Self {
+        configured.into_iter().find(|other| other.0.eq_ignore_ascii_case(&self.0)).unwrap_or(self).clone()
+    }
 }
 
 /// The error of a platform name that cannot be one.
@@ -192,6 +198,23 @@ pub struct MigrationType {
 }
 
 impl MigrationType {
+    /// The same with each platform's name in the case that it has in `configured`.
+    #[must_use]
+    pub fn spelled_as<'a>(&self, configured: impl IntoIterator<Item = &'a Platform> + Clone) -> Self {
+        Self {
+            source: match &self.source {
+                SourceMeetingType::All => SourceMeetingType::All,
+                SourceMeetingType::Platform(p) => {
+                    SourceMeetingType::Platform(p.spelled_as(configured.clone()))
+                }
+            },
+            target: match &self.target {
+                TargetMeetingType::Current => TargetMeetingType::Current,
+                TargetMeetingType::Platform(p) => TargetMeetingType::Platform(p.spelled_as(configured)),
+            },
+        }
+    }
+
     /// Joins two types of the same user to the one that covers both: `SfbToTeams` and `ToSameType`
     /// make `AllToTeams`. Two different targets cannot be joined; then the later one wins for the
     /// target, and the sources are united.
@@ -236,40 +259,75 @@ impl fmt::Display for MigrationType {
     }
 }
 
-impl FromStr for MigrationType {
-    type Err = InvalidPlatform;
+/// The error of a migration type that cannot be read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "\"{0}\" is not a migration type: write SOURCEToTARGET as in SfbToTeams, TeamsToTeams, AllToJitsi, or ToSameType; \
+     SOURCE is All or a platform, TARGET a platform or SameType (platforms: {known})",
+    known = Platform::KNOWN.iter().map(Platform::name).collect::<Vec<_>>().join(", ")
+)]
+pub struct InvalidMigrationType(String);
 
+impl FromStr for MigrationType {
+    type Err = InvalidMigrationType;
+
+    /// Case does not count. A platform's name may hold "To" itself (GoTo, Moto), so every place is tried, and the
+    /// split with the most names that are known wins; where that leaves several, one at a "To" in this case.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidPlatform(text.to_owned());
-        // A platform's name may hold "To" itself (GoTo), so every place is tried.
-        for (at, _) in text.match_indices("To") {
-            let (source, target) = (&text[..at], &text[at + 2..]);
-            let source = match source {
-                "" => SourceMeetingType::All,
-                s => match s.parse() {
-                    Ok(s) => s,
-                    Err(_) => continue,
-                },
+        // Two names of 40 characters at most, and what stands between them and behind.
+        const LONGEST: usize = 100;
+        if text.len() > LONGEST {
+            return Err(InvalidMigrationType(text.chars().take(LONGEST).collect()));
+        }
+        let mut best: Option<((usize, bool), Self)> = None;
+        for at in 0..text.len() {
+            let Some(("to" | "To" | "tO" | "TO", target)) =
+                text.get(at..).and_then(|rest| rest.split_at_checked(2))
+            else {
+                continue;
             };
-            let target = if target.eq_ignore_ascii_case("SameType") {
-                TargetMeetingType::Current
-            } else {
-                match target.parse() {
-                    Ok(p) => TargetMeetingType::Platform(p),
-                    Err(_) => continue,
-                }
-            };
-            let parsed = Self { source, target };
-            if parsed.to_string().eq_ignore_ascii_case(text) {
-                return Ok(parsed);
+            let Some(migration) = Self::split(text.get(..at).unwrap_or_default(), target) else { continue };
+            // There is one way to write each: ToTeams and AllToSameType are none.
+            if !migration.to_string().eq_ignore_ascii_case(text) {
+                continue;
+            }
+            let rank = (migration.known_names(), text.get(at..at + 2) == Some("To"));
+            if best.as_ref().is_none_or(|(before, _)| rank > *before) {
+                best = Some((rank, migration));
             }
         }
-        Err(invalid())
+        best.map(|(_, migration)| migration).ok_or_else(|| InvalidMigrationType(text.to_owned()))
+    }
+}
+
+impl MigrationType {
+    fn split(source: &str, target: &str) -> Option<Self> {
+        let source = if source.is_empty() { SourceMeetingType::All } else { source.parse().ok()? };
+        let target = if target.eq_ignore_ascii_case("SameType") {
+            TargetMeetingType::Current
+        } else {
+            TargetMeetingType::Platform(target.parse().ok()?)
+        };
+        Some(Self { source, target })
+    }
+
+    /// How many of the two names are known to everybody.
+    fn known_names(&self) -> usize {
+        let is_known = |p: &Platform| Platform::KNOWN.contains(p);
+        let source = match &self.source {
+            SourceMeetingType::All => true,
+            SourceMeetingType::Platform(p) => is_known(p),
+        };
+        let target = match &self.target {
+            TargetMeetingType::Current => true,
+            TargetMeetingType::Platform(p) => is_known(p),
+        };
+        usize::from(source) + usize::from(target)
     }
 }
 
 impl TryFrom<String> for MigrationType {
-    type Error = InvalidPlatform;
+    type Error = InvalidMigrationType;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
@@ -303,8 +361,44 @@ mod tests {
         ] {
             assert_eq!(migration(text).to_string(), text);
         }
-        assert!("Nonsense".parse::<MigrationType>().is_err());
+        let told = "Nonsense".parse::<MigrationType>().unwrap_err().to_string();
+        assert!(told.contains("SfbToTeams") && told.contains("BigBlueButton"), "{told}");
+        assert!("ToTeams".parse::<MigrationType>().is_err());
+        assert!("é\u{130}toé".parse::<MigrationType>().is_err());
         assert!("AllToAll".parse::<MigrationType>().is_err());
+    }
+
+    #[test]
+    fn case_does_not_count() {
+        for (written, printed) in [
+            ("sfbtoteams", "SfbToTeams"),
+            ("ALLTOJITSI", "AllToJitsi"),
+            ("tosametype", "ToSameType"),
+            ("teamsTOsametype", "TeamsToSameType"),
+            ("gototoTEAMS", "GoToToTeams"),
+            ("alltogoto", "AllToGoTo"),
+        ] {
+            assert_eq!(migration(written).to_string(), printed);
+        }
+        let huddle: Platform = "Huddle".parse().unwrap();
+        assert_eq!(migration("alltohuddle").spelled_as([&huddle]).to_string(), "AllToHuddle");
+    }
+
+    #[test]
+    fn names_that_hold_to_are_split_at_what_is_known() {
+        let sides = |text: &str| {
+            let MigrationType { source, target } = migration(text);
+            (source.to_string(), target.to_string())
+        };
+        for (text, source, target) in [
+            ("GoToToTeams", "GoTo", "Teams"),
+            ("GoToToGoTo", "GoTo", "GoTo"),
+            ("GoToToSameType", "GoTo", "Current"),
+            ("AllToToto", "All", "Toto"),
+            ("MotoToHuddle", "Moto", "Huddle"),
+        ] {
+            assert_eq!(sides(text), (source.into(), target.into()), "{text}");
+        }
     }
 
     #[test]

@@ -184,11 +184,31 @@ pub struct MeetingRecord {
     pub at: Timestamp,
 }
 
+/// A subject in a message is cut behind so many characters.
+const LONGEST_TITLE: usize = 120;
+
 impl MeetingRecord {
+    /// What a message calls the meeting: its subject in one line, without control characters and cut to a
+    /// length that leaves the message readable; where it has none, the event's id.
+    pub fn title(&self) -> String {
+        meeting_title(&self.subject, &self.event)
+    }
+
     /// The code, where it is one this version knows.
     pub fn known_code(&self) -> Option<Code> {
         self.code.as_deref().and_then(|c| c.parse().ok())
     }
+}
+
+/// What a message calls a meeting; see [`MeetingRecord::title`].
+pub fn meeting_title(subject: &str, event: &EventId) -> String {
+    let name = if subject.trim().is_empty() { event.0.trim() } else { subject.trim() };
+    let mut title: String =
+        name.chars().take(LONGEST_TITLE).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if name.chars().nth(LONGEST_TITLE).is_some() {
+        title.push('…');
+    }
+    title
 }
 
 /// One change of a request's state.
@@ -247,6 +267,14 @@ pub fn record_date(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_title_is_one_short_line_and_never_empty() {
+        let event = EventId("work.ics#u1".into());
+        assert_eq!(meeting_title(" Plan\u{1b}[2J\nB", &event), "Plan [2J B");
+        assert_eq!(meeting_title(" \n", &event), "work.ics#u1");
+        assert_eq!(meeting_title(&"é".repeat(500), &event).chars().count(), LONGEST_TITLE + 1);
+    }
 
     #[test]
     fn record_dates_have_seven_digits() {

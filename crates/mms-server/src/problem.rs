@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use mms_engine::EngineError;
+use mms_engine::{EngineError, UnknownType};
 use mms_model::port::StoreError;
 use mms_model::{Code, PortError};
 use serde::Serialize;
@@ -69,6 +69,19 @@ impl From<EngineError> for Problem {
             }
             EngineError::NoSuchRequest(_) => Self::not_found(error.to_string()),
             EngineError::NotAvailable(..) => Self::conflict(error.to_string()),
+        }
+    }
+}
+
+impl From<UnknownType> for Problem {
+    fn from(error: UnknownType) -> Self {
+        match error {
+            UnknownType::Source { .. } => Self::bad_request(error.to_string()),
+            UnknownType::Target { .. } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Code::PlatformNotConfigured.name(),
+                error.to_string(),
+            ),
         }
     }
 }

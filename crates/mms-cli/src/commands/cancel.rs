@@ -48,8 +48,8 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         print_text(&format!("{} of {} is cancelled\n", request.id, request.user.upn))?;
     }
     if cancelled == 0 {
-        return Err(Failure::failed(
-            "no such migration waits any more: one in progress goes on to its end, and can be taken back with `mms rollback`",
+        return Err(Failure::not_found(
+            "no such migration waits: one in progress goes on to its end, one that ended can be taken back with `mms rollback`",
         ));
     }
     Ok(())

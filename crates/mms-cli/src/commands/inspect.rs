@@ -7,7 +7,7 @@ use mms_invite::input::{BlockPlace, Inspected, MAX_SIZE, inspect};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Format, Rows, Value, one_line};
+use crate::output::{Format, Rows, Value, tell};
 use crate::wiring;
 
 /// Arguments of `mms inspect`.
@@ -45,7 +45,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
             Ok(found) => found.into_iter().for_each(|one| rows.push(row(one))),
             Err(message) => {
                 unreadable += 1;
-                eprintln!("mms: {}", one_line(&message));
+                tell(&format!("mms: {message}"));
             }
         }
     }

@@ -9,7 +9,7 @@ use mms_model::{
 use super::{history, preview, status};
 use crate::context::{Context, administrator};
 use crate::failure::Failure;
-use crate::output::{Format, one_line};
+use crate::output::{Format, tell};
 use crate::progress::Progress;
 use crate::users::Choice;
 use crate::wiring::{self, Installation, engine_failure};
@@ -60,8 +60,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         config.engine.notify = notify;
     }
     let installation = wiring::open(config).await?;
-    let migration = MigrationType { source: arguments.from.clone(), target: arguments.to.clone() };
-    installation.check_target(&migration.target)?;
+    let migration = installation.migration(&arguments.from, &arguments.to)?;
     let users = arguments.users.resolve(installation.directory.as_ref()).await?;
     let requests = migrate(&installation, users, &migration).await?;
     for request in &requests {
@@ -129,8 +128,7 @@ async fn report_problems(installation: &Installation, request: &MigrationRequest
     }
     for record in history::meetings(installation.store.as_ref(), request.id).await? {
         if is_problem(&record) {
-            let text = format!("{}: \"{}\": {}", request.user.upn, record.subject, history::reason(&record));
-            eprintln!("{}", one_line(&text));
+            tell(&format!("{}: \"{}\": {}", request.user.upn, record.title(), history::reason(&record)));
         }
     }
     Ok(())

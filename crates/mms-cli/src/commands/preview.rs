@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 
 use mms_engine::Previewed;
-use mms_model::{
-    InstanceId, MeetingOutcome, MigrationType, PartChange, SourceMeetingType, TargetMeetingType,
-};
+use mms_model::{InstanceId, MeetingOutcome, PartChange, SourceMeetingType, TargetMeetingType};
 
 use super::history::reason;
 use crate::context::Context;
@@ -38,8 +36,7 @@ pub struct Arguments {
 /// A user is unknown, the target is not configured, or a calendar cannot be read.
 pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let installation = wiring::open(context.config()?).await?;
-    let migration = MigrationType { source: arguments.from.clone(), target: arguments.to.clone() };
-    installation.check_target(&migration.target)?;
+    let migration = installation.migration(&arguments.from, &arguments.to)?;
     let users = arguments.users.resolve(installation.directory.as_ref()).await?;
     let mut rows = Rows::new(&[
         "UserPrincipalName",

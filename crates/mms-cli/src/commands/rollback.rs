@@ -1,13 +1,13 @@
 //! `mms rollback`
 
-use mms_engine::{RollbackSelection, RolledBack};
+use mms_engine::{Rollback, RollbackSelection, RolledBack};
 use mms_model::port::{JournalState, RequestFilter};
-use mms_model::{EventId, Identity, MigrationRequest, RequestId, State};
+use mms_model::{EventId, Identity, MigrationRequest, RequestId, State, meeting_title};
 use uuid::Uuid;
 
 use crate::context::{Context, administrator};
 use crate::failure::Failure;
-use crate::output::{Format, Rows, Value, one_line};
+use crate::output::{Format, Rows, Value, tell};
 use crate::wiring::{self, Installation, engine_failure};
 
 /// Arguments of `mms rollback`.
@@ -27,29 +27,31 @@ pub struct Arguments {
 /// Puts back what the migration changed, and keeps what was edited since.
 ///
 /// # Errors
-/// There is nothing to take back, or some meeting could not be put back.
+/// Nothing was ever changed, or some meeting could not be put back. That it is put back already is no error.
 pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let installation = wiring::open(context.config()?).await?;
-    let request = find(&installation, arguments).await?;
+    let request = match find(&installation, arguments).await? {
+        Found::ToTakeBack(request) => request,
+        Found::TakenBack(request) => {
+            tell(&format!("migration {} is rolled back already: nothing was done", request.id));
+            return show(context, &request, &Rollback::default());
+        }
+    };
     let selection = match &arguments.event {
         Some(uid) => RollbackSelection::Events(vec![event_of(&installation, request.id, uid).await?]),
         None => RollbackSelection::All,
     };
     let by = administrator();
     let done = installation.engine.rollback(request.id, &selection, &by).await.map_err(engine_failure)?;
-    for RolledBack { subject, problem, .. } in &done.problems {
+    for RolledBack { event, subject, problem, .. } in &done.problems {
         if let Some((code, message)) = problem {
-            eprintln!("{}", one_line(&format!("\"{subject}\": {code}: {message}")));
+            tell(&format!("\"{}\": {code}: {message}", meeting_title(subject, event)));
         }
     }
-    let mut rows = Rows::new(&["CorrelationId", "UserPrincipalName", "Restored", "Failed"]);
-    rows.push(vec![
-        Value::text(request.id.to_string()),
-        Value::text(request.user.upn.clone()),
-        Value::Number(done.restored),
-        Value::Number(done.failed),
-    ]);
-    context.output.print(&rows, Format::List, "")?;
+    if done == Rollback::default() {
+        tell("what was asked for is rolled back already, or was never migrated: nothing was done");
+    }
+    show(context, &request, &done)?;
     if done.failed > 0 {
         return Err(Failure::failed(format!(
             "{} of {} meetings were not put back",
@@ -60,8 +62,26 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     Ok(())
 }
 
-/// The migration that is meant: the newest with something to take back.
-async fn find(installation: &Installation, arguments: &Arguments) -> Result<MigrationRequest, Failure> {
+fn show(context: &Context, request: &MigrationRequest, done: &Rollback) -> Result<(), Failure> {
+    let mut rows = Rows::new(&["CorrelationId", "UserPrincipalName", "Restored", "Failed"]);
+    rows.push(vec![
+        Value::text(request.id.to_string()),
+        Value::text(request.user.upn.clone()),
+        Value::Number(done.restored),
+        Value::Number(done.failed),
+    ]);
+    context.output.print(&rows, Format::List, "")
+}
+
+/// The migration that is meant.
+enum Found {
+    /// The newest with something to take back.
+    ToTakeBack(MigrationRequest),
+    /// There is none; the newest that was taken back.
+    TakenBack(MigrationRequest),
+}
+
+async fn find(installation: &Installation, arguments: &Arguments) -> Result<Found, Failure> {
     let mut filter =
         RequestFilter { id: arguments.correlation_id.map(RequestId), ..RequestFilter::default() };
     if let Some(identity) = &arguments.identity {
@@ -74,20 +94,34 @@ async fn find(installation: &Installation, arguments: &Arguments) -> Result<Migr
         ));
     }
     // A run that found everything in place has nothing to take back; the one before it has.
-    for request in &requests {
-        use JournalState::{Closed, Undoing, Undone, Written};
-        let states = [Written, Closed, Undoing, Undone];
-        let changed = installation.store.journalled(request.id, &states, None, 1).await;
-        if !changed.map_err(wiring::store_failure)?.is_empty() {
-            return Ok(request.clone());
-        }
+    use JournalState::{Closed, RolledBack, Undoing, Undone, Written};
+    if let Some(request) = with_entries(installation, &requests, &[Written, Closed, Undoing, Undone]).await? {
+        return Ok(Found::ToTakeBack(request));
+    }
+    if let Some(request) = with_entries(installation, &requests, &[RolledBack]).await? {
+        return Ok(Found::TakenBack(request));
     }
     Err(match requests.is_empty() {
         true => Failure::not_found("no such migration: `mms status` lists them"),
         false => Failure::not_found(
-            "no migration has anything left to take back: it changed nothing, is rolled back, or its originals are past retention",
+            "no migration has anything to take back: it changed nothing, or its originals are past retention",
         ),
     })
+}
+
+/// The first of `requests` whose journal has an entry in one of `states`.
+async fn with_entries(
+    installation: &Installation,
+    requests: &[MigrationRequest],
+    states: &[JournalState],
+) -> Result<Option<MigrationRequest>, Failure> {
+    for request in requests {
+        let entries = installation.store.journalled(request.id, states, None, 1).await;
+        if !entries.map_err(wiring::store_failure)?.is_empty() {
+            return Ok(Some(request.clone()));
+        }
+    }
+    Ok(None)
 }
 
 async fn event_of(installation: &Installation, id: RequestId, uid: &str) -> Result<EventId, Failure> {

@@ -15,7 +15,7 @@ use crate::wiring;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The form of the logs on stderr.
-    #[arg(long, value_enum, default_value_t = LogForm::Text, value_name = "FORM")]
+    #[arg(long, value_enum, ignore_case = true, default_value_t = LogForm::Text, value_name = "FORM")]
     pub log: LogForm,
 }
 

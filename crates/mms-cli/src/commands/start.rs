@@ -1,5 +1,6 @@
 //! `mms start`, `Start-CsExMeetingMigration`
 
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,13 +11,14 @@ use jiff::tz::TimeZone;
 use mms_engine::{Batch, Pace, QuietHours, Start};
 use mms_model::port::{Enqueued, RequestStore};
 use mms_model::{
-    Clock as _, MigrationRequest, MigrationType, SourceMeetingType, SystemClock, TargetMeetingType, User,
+    Clock as _, MigrationRequest, MigrationType, SourceMeetingType, State, SystemClock, TargetMeetingType,
+    User,
 };
 use uuid::Uuid;
 
 use crate::context::{Context, administrator};
 use crate::failure::Failure;
-use crate::output::{Format, Rows, Value};
+use crate::output::{Format, Rows, Value, tell};
 use crate::users::Choice;
 use crate::wiring::{self, Installation, engine_failure};
 
@@ -60,13 +62,14 @@ fn zone(name: &str) -> Result<TimeZone, String> {
 /// A user is unknown, the target is not configured, or migrations are disabled.
 pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let installation = wiring::open(context.config()?).await?;
-    let migration = MigrationType { source: arguments.from.clone(), target: arguments.to.clone() };
-    installation.check_target(&migration.target)?;
+    let migration = installation.migration(&arguments.from, &arguments.to)?;
     let users = arguments.users.resolve(installation.directory.as_ref()).await?;
     let enqueued = match arguments.batch_name() {
         Some(name) => {
             let batch = arguments.batch(&installation, &name, migration).await?;
-            installation.engine.start_batch(&batch, &users).await.map_err(engine_failure)?
+            let enqueued = installation.engine.start_batch(&batch, &users).await.map_err(engine_failure)?;
+            tell_of_known(&name, &batch, &enqueued);
+            enqueued
         }
         None => start_each(&installation, users, &migration, arguments.now).await?,
     };
@@ -81,7 +84,41 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         }
     }
     let format = if rows.len() > 1 { Format::Table } else { Format::List };
-    context.output.print(&rows, format, "nobody is left to be asked for: every user is in the batch already")
+    context.output.print(
+        &rows,
+        format,
+        "nobody is left to be asked for: every user is in the batch already",
+    )?;
+    if enqueued.iter().any(|one| one.request().state == State::Pending)
+        && !is_running(&installation.config.socket_path())
+    {
+        tell(
+            "no daemon runs, so these migrations wait: start it with `mms serve`, or do them now with `mms migrate`",
+        );
+    }
+    Ok(())
+}
+
+/// Says that the batch goes on, where it does.
+fn tell_of_known(name: &str, batch: &Batch, enqueued: &[Enqueued]) {
+    let known = enqueued.iter().filter(|one| matches!(one, Enqueued::Known(_))).count();
+    if known > 0 {
+        tell(&format!(
+            "the batch \"{name}\" of {} is gone on with: {known} of {} users are in it already and are not asked for \
+             again (`mms status` shows them); to ask for everybody once more, name another --batch",
+            mms_model::record_date(batch.started),
+            enqueued.len()
+        ));
+    }
+}
+
+/// Whether a daemon answers. One that this account may not ask runs, too.
+fn is_running(socket: &Path) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, NotFound};
+    match UnixStream::connect(socket) {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), NotFound | ConnectionRefused),
+    }
 }
 
 async fn start_each(

@@ -7,7 +7,7 @@ use mms_model::{Identity, MigrationRequest, MigrationType, State, Summary};
 use crate::context::Context;
 use crate::dates::{self, Bound};
 use crate::failure::Failure;
-use crate::output::{Format, Rows, Value};
+use crate::output::{Format, Rows, Value, tell};
 use crate::wiring;
 
 /// Arguments of `mms status`.
@@ -69,7 +69,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
             None => None,
         },
         states: arguments.state.into_iter().collect(),
-        migration: arguments.migration.clone(),
+        migration: arguments.migration.as_ref().map(|m| m.spelled_as(config.platforms.keys())),
         start: arguments.period.start_time,
         end: arguments.period.end_time,
         ..RequestFilter::default()
@@ -81,10 +81,18 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         } else {
             summarise(&store.list(&filter).await.map_err(wiring::store_failure)?)
         };
+        if summary == Summary::default() {
+            tell(nothing(&filter));
+        }
         return context.output.print(&summary_rows(&summary), Format::Table, "");
     }
     let requests = store.list(&filter).await.map_err(wiring::store_failure)?;
-    context.output.print(&record_rows(&requests), Format::List, "no migrations were found")
+    context.output.print(&record_rows(&requests), Format::List, nothing(&filter))
+}
+
+/// What is said where there is nothing to show.
+fn nothing(filter: &RequestFilter) -> &'static str {
+    if is_all(filter) { "no migrations were found" } else { "no migration matches what was asked for" }
 }
 
 fn is_all(filter: &RequestFilter) -> bool {

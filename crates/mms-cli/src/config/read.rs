@@ -264,10 +264,54 @@ fn explained(message: &str) -> String {
         let (name, known) = quoted.split_first().map_or(("", [].as_slice()), |(name, known)| (*name, known));
         return unknown_key(name, known);
     }
+    if let (true, Some((name, known))) = (message.starts_with("unknown variant"), quoted.split_first()) {
+        return format!("\"{name}\" is not known here: use {}", one_of(known));
+    }
     if let (true, Some(name)) = (message.starts_with("missing field"), quoted.first()) {
         return format!("the key \"{name}\" is missing");
     }
+    if let Some(said) = wrong_type(message) {
+        return said;
+    }
     message.to_owned()
+}
+
+/// Where a value has the wrong type: what it is, and what it should be.
+fn wrong_type(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))?;
+    let (found, expected) = rest.rsplit_once(", expected ")?;
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" | "nonzero u32" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "path string" | "a string or map" => "text in quotes",
+        "a sequence" => "a list in brackets",
+        "a map" => "a table in braces",
+        other if other.starts_with("struct ") => "a table in braces",
+        other => other,
+    };
+    let found = found
+        .strip_prefix("string ")
+        .map(|text| format!("the text {text}"))
+        .or_else(|| {
+            found.strip_prefix("integer ").map(|number| format!("the number {}", number.replace('`', "")))
+        })
+        .or_else(|| found.strip_prefix("boolean ").map(|value| value.replace('`', "")))
+        .unwrap_or_else(|| match found {
+            "map" => "a table".to_owned(),
+            "sequence" => "a list".to_owned(),
+            other => other.replace('`', ""),
+        });
+    Some(format!("this is {found}: write {expected}"))
+}
+
+fn one_of(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [some @ .., last] => format!("{} or {last}", some.join(", ")),
+    }
 }
 
 fn unknown_key(name: &str, known: &[&str]) -> String {
@@ -317,7 +361,23 @@ mod tests {
         );
         insta::assert_snapshot!(
             error(&format!("{MINIMAL}[engine]\nworkers = \"two\"\n")),
-            @r#"/etc/mms/mms.toml:7: [engine] invalid type: string "two", expected usize"#
+            @r#"/etc/mms/mms.toml:7: [engine] this is the text "two": write a whole number, 0 or more"#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[engine]\nworkers = -2\n")),
+            @r#"/etc/mms/mms.toml:7: [engine] this is the number -2: write a whole number, 0 or more"#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[engine]\nraise_sequence = \"yes\"\n")),
+            @r#"/etc/mms/mms.toml:7: [engine] this is the text "yes": write true or false"#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[organisation]\ndomains = \"example.org\"\n")),
+            @r#"/etc/mms/mms.toml:7: [organisation] this is the text "example.org": write a list in brackets"#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[engine]\nnotify = \"nobody\"\n")),
+            @r#"/etc/mms/mms.toml:7: [engine] "nobody" is not known here: use all, external or none"#
         );
         insta::assert_snapshot!(
             error(&format!("{MINIMAL}[calendar.b]\nkind = \"exchange\"\n")),

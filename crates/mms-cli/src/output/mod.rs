@@ -61,7 +61,7 @@ impl Output {
     /// Writing failed.
     pub fn print(&self, rows: &Rows, default: Format, nothing: &str) -> Result<(), Failure> {
         if rows.is_empty() {
-            eprintln!("{nothing}");
+            tell(nothing);
         }
         let stdout = io::stdout().lock();
         let mut to = io::BufWriter::new(stdout);
@@ -93,16 +93,37 @@ pub fn print_text(text: &str) -> Result<(), Failure> {
         .or_else(|error| ignore_closed_pipe(&error))
 }
 
-/// Text from anywhere in one line that is safe to show.
+/// Prints a line to stderr, made safe to show. That nobody reads it any more is no reason to stop: work that was
+/// begun goes on to its end.
+pub fn tell(line: &str) {
+    tell_raw(&format!("{}\n", one_line(line)));
+}
+
+/// Prints text to stderr as it is; the same holds.
+pub fn tell_raw(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+/// A line for people is cut behind so many characters; what is longer came from outside and fills the screen.
+const LONGEST_LINE: usize = 2_000;
+
+/// Text from anywhere in one line that is safe to show, and not longer than a screen.
 pub fn one_line(text: &str) -> String {
-    printable(
-        &text
-            .split(['\r', '\n'])
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(" "),
-    )
+    let mut line = String::new();
+    for part in text.split(['\r', '\n']).map(str::trim).filter(|part| !part.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(part);
+        if line.len() > LONGEST_LINE * 4 {
+            break;
+        }
+    }
+    match line.char_indices().nth(LONGEST_LINE) {
+        Some((end, _)) => printable(line.get(..end).unwrap_or_default()) + "…",
+        None => printable(&line),
+    }
 }
 
 /// `mms status | head` is no failure.
@@ -125,6 +146,13 @@ mod tests {
         let mut bytes = Vec::new();
         Output::new(Some(format), Style::plain()).write(rows, format, &mut bytes).unwrap();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_safe_and_not_endless() {
+        assert_eq!(one_line(" a\u{1b}[2J\r\n\n b "), "a\u{fffd}[2J b");
+        assert_eq!(one_line(&"é".repeat(5_000)).chars().count(), LONGEST_LINE + 1);
+        assert_eq!(one_line(&"é\n".repeat(50_000)).chars().count(), LONGEST_LINE + 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::installation::{Installation, command, invite};
+use crate::installation::{CONFIGURATION, Installation, command, invite};
 
 /// A daemon that ends with the value.
 struct Daemon {
@@ -99,6 +99,19 @@ fn a_daemon_does_what_is_asked_for_and_stops_when_told() {
 }
 
 #[test]
+fn a_daemon_forgets_what_is_past_retention() {
+    let it = Installation::new();
+    it.invite("alice", "a.ics", &invite("uid-1", "alice@example.test", "Weekly sync"));
+    it.mms(&["migrate", "alice@example.test", "--to", "Jitsi"]).ends(0);
+    let kept = |it: &Installation| it.mms(&["status", "-o", "json"]).ends(0).json().as_array().unwrap().len();
+    assert_eq!(kept(&it), 1);
+    let configuration = format!("{CONFIGURATION}[retention]\noriginals = \"0\"\nhistory = \"0\"\n");
+    std::fs::write(it.path("mms.toml"), configuration).unwrap();
+    let _daemon = Daemon::start(&it);
+    until(|| kept(&it) == 0);
+}
+
+#[test]
 fn the_api_answers_with_problems_that_name_their_code() {
     let it = Installation::new();
     let _daemon = Daemon::start(&it);
@@ -107,6 +120,12 @@ fn the_api_answers_with_problems_that_name_their_code() {
     assert_eq!((status, &problem["code"]), (404, &"UserNotFound".into()));
     let (status, problem) = ask(&it, "POST", "/api/v1/requests", r#"{"Identity":"Sam Same"}"#);
     assert_eq!((status, &problem["code"]), (409, &"UserAmbiguous".into()));
+    let source = r#"{"Identity":"alice@example.test","SourceMeetingType":"Zom","TargetMeetingType":"Jitsi"}"#;
+    let (status, problem) = ask(&it, "POST", "/api/v1/requests", source);
+    assert!(status == 400 && problem["detail"].as_str().unwrap().contains("Zoom"), "{problem}");
+    let target = r#"{"Identity":"alice@example.test","TargetMeetingType":"Teams"}"#;
+    let (status, problem) = ask(&it, "POST", "/api/v1/requests", target);
+    assert_eq!((status, &problem["code"]), (422, &"PlatformNotConfigured".into()));
     assert_eq!(ask(&it, "POST", "/api/v1/requests", "{").0, 400);
     assert_eq!(ask(&it, "GET", "/api/v1/requests?state=odd", "").0, 400);
     assert_eq!(ask(&it, "GET", "/api/v1/requests/00000000-0000-0000-0000-000000000001", "").0, 404);

@@ -9,4 +9,5 @@ mod demo;
 mod inspect;
 mod installation;
 mod migration;
+mod pipes;
 mod reference;

@@ -103,6 +103,14 @@ fn a_rollback_gives_the_old_invite_back() {
             .collect()
     };
     assert_eq!(stamps(&fs::read_to_string(&file).unwrap()), stamps(&before));
+
+    let restored = fs::read(&file).unwrap();
+    let again = it.mms(&["rollback", "alice@example.test", "-o", "json"]).ends(0);
+    assert!(again.err.contains("rolled back already"), "{}", again.err);
+    assert_eq!((&again.json()[0]["Restored"], &again.json()[0]["Failed"]), (&0.into(), &0.into()));
+    assert_eq!(fs::read(&file).unwrap(), restored);
+    let nothing = it.mms(&["rollback", "bob@example.test"]).ends(3);
+    assert!(nothing.err.contains("no such migration"), "{}", nothing.err);
 }
 
 #[test]
@@ -147,6 +155,55 @@ fn a_platform_that_is_not_configured_is_a_usage_error() {
 }
 
 #[test]
+fn a_source_that_nobody_knows_is_a_usage_error_that_lists_the_known_ones() {
+    let (it, _) = with_one_meeting();
+    for line in [
+        &["migrate", "alice@example.test", "--from", "Zom", "--to", "Jitsi"][..],
+        &["preview", "alice@example.test", "--from", "Zom", "--to", "Jitsi"],
+        &["start", "alice@example.test", "--from", "Zom", "--to", "Jitsi"],
+        &[
+            "Start-CsExMeetingMigration",
+            "alice@example.test",
+            "-SourceMeetingType",
+            "Zom",
+            "-Target",
+            "Jitsi",
+        ],
+    ] {
+        let run = it.mms(line).ends(2);
+        assert!(run.err.contains("did you mean Zoom?") && run.err.contains("All, SfB, Teams"), "{}", run.err);
+        assert_eq!(run.err.lines().count(), 1);
+    }
+    assert_eq!(it.mms(&["status", "-o", "json"]).ends(0).json(), serde_json::json!([]));
+}
+
+#[test]
+fn names_of_types_states_and_platforms_compare_without_case() {
+    let (it, _) = with_one_meeting();
+    let huddle = "[platform.Huddle]\nkind = \"template\"\njoin_url = \"https://huddle.example.test/{id}\"\ndisplay_name = \"Huddle\"\n";
+    fs::write(it.path("mms.toml"), format!("{}{huddle}", crate::installation::CONFIGURATION)).unwrap();
+    it.mms(&["migrate", "alice@example.test", "--from", "zoom", "--to", "HUDDLE"]).ends(0);
+    for line in [
+        &["status", "--type", "zoomtohuddle", "--state", "SUCCEEDED", "-o", "JSON"][..],
+        &[
+            "Get-CsMeetingMigrationStatus",
+            "-MigrationType",
+            "ZOOMTOHUDDLE",
+            "-State",
+            "succeeded",
+            "-o",
+            "Json",
+        ],
+    ] {
+        assert_eq!(it.mms(line).ends(0).json()[0]["MigrationType"], "ZoomToHuddle");
+    }
+    let wrong = it.mms(&["Get-CsMeetingMigrationStatus", "-MigrationType", "Teams"]).ends(2);
+    assert!(wrong.err.contains("SfbToTeams") && wrong.err.contains("Webex"), "{}", wrong.err);
+    let wrong = it.mms(&["Get-CsMeetingMigrationStatus", "-State", "Done"]).ends(2);
+    assert!(wrong.err.contains("Pending, InProgress, Failed, Succeeded"), "{}", wrong.err);
+}
+
+#[test]
 fn status_lists_filters_and_sums_up() {
     let (it, _) = with_one_meeting();
     let none = it.mms(&["status"]).ends(0);
@@ -181,6 +238,9 @@ fn status_lists_filters_and_sums_up() {
     assert!(
         it.mms(&["status", "--state", "failed", "-o", "json"]).ends(0).json().as_array().unwrap().is_empty()
     );
+    for line in [&["status", "--state", "failed"][..], &["status", "bob@example.test", "--summary"]] {
+        assert_eq!(it.mms(line).ends(0).err, "no migration matches what was asked for\n");
+    }
     assert!(
         it.mms(&["status", "--end-time", "2020-01-01", "-o", "json"])
             .ends(0)
@@ -215,12 +275,15 @@ fn history_tells_every_change_of_state_and_every_meeting() {
 fn start_asks_and_cancel_takes_it_back() {
     let (it, file) = with_one_meeting();
     let before = fs::read(&file).unwrap();
-    let started = it.mms(&["start", "alice@example.test", "--to", "Jitsi", "-o", "json"]).ends(0).json();
+    let started = it.mms(&["start", "alice@example.test", "--to", "Jitsi", "-o", "json"]).ends(0);
+    assert!(started.err.contains("mms serve") && started.err.contains("mms migrate"), "{}", started.err);
+    let started = started.json();
     assert_eq!(started[0]["State"], "Pending");
     let joined = it.mms(&["start", "alice@example.test", "--to", "Jitsi", "-o", "json"]).ends(0).json();
     assert_eq!(joined[0]["CorrelationId"], started[0]["CorrelationId"], "a second trigger joins");
     it.mms(&["cancel", "alice@example.test"]).ends(0);
-    it.mms(&["cancel", "alice@example.test"]).ends(1);
+    assert!(it.mms(&["cancel", "alice@example.test"]).ends(3).err.contains("waits"));
+    assert!(it.mms(&["cancel", "bob@example.test"]).ends(3).err.contains("no such migration"));
     assert_eq!(fs::read(&file).unwrap(), before);
 }
 
@@ -235,6 +298,8 @@ fn a_batch_is_paced_and_resumable() {
     assert!(due(&first[0]) < due(&first[1]));
     let again = it.mms(&start).ends(0);
     assert_eq!(again.json(), serde_json::json!([]), "those who are in the batch are not asked for twice");
+    assert!(again.err.contains("\"batch\"") && again.err.contains("2 of 2"), "{}", again.err);
+    assert!(again.err.contains("--batch"), "{}", again.err);
     fs::write(it.path("batch.csv"), "Identity\nalice@example.test\nbob@example.test\nsam1@example.test\n")
         .unwrap();
     let third = it.mms(&start).ends(0).json();

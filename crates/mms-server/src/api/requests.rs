@@ -83,7 +83,10 @@ pub async fn list(
         user,
         id: None,
         states: query.state.as_deref().map(parsed).transpose()?.into_iter().collect(),
-        migration: query.migration.as_deref().map(parsed).transpose()?,
+        migration: query.migration.as_deref().map(parsed::<MigrationType>).transpose()?.map(|migration| {
+            let platforms: Vec<_> = api.engine.connectors().platforms.iter().map(|p| p.platform()).collect();
+            migration.spelled_as(&platforms)
+        }),
         start: query.start_time,
         end: query.end_time,
         limit: Some(query.limit.unwrap_or(MOST).clamp(1, MOST)),
@@ -123,10 +126,9 @@ pub async fn start(
 ) -> Result<(StatusCode, Json<StatusRecord>), Problem> {
     let Json(asked) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let user = api.directory.resolve(&parsed::<Identity>(&asked.identity)?).await?;
-    let migration = MigrationType {
-        source: asked.source_meeting_type.as_deref().map(parsed).transpose()?.unwrap_or_default(),
-        target: asked.target_meeting_type.as_deref().map(parsed).transpose()?.unwrap_or_default(),
-    };
+    let source = asked.source_meeting_type.as_deref().map(parsed).transpose()?.unwrap_or_default();
+    let target = asked.target_meeting_type.as_deref().map(parsed).transpose()?.unwrap_or_default();
+    let migration = api.engine.migration(source, target)?;
     let by = asked.requested_by.unwrap_or_else(|| "admin API".to_owned());
     let start = Start { at_once: asked.skip_grace_period, ..Start::manual(user, migration, by) };
     match api.engine.start(start).await? {
