@@ -1,5 +1,6 @@
 //! Which connector, which store: the one file that knows. Everything else sees ports.
 
+pub mod audit;
 pub mod diagnosis;
 mod invites;
 
@@ -42,17 +43,31 @@ pub struct Installation {
 /// # Errors
 /// The file cannot be read, or something in it is wrong; with its line.
 pub fn directory(config: &Config) -> Result<Arc<dyn Directory>, Failure> {
+    Ok(Arc::new(file_directory(config)?))
+}
+
+/// The same with the lines of its users.
+///
+/// # Errors
+/// As [`directory`].
+pub fn file_directory(config: &Config) -> Result<FileDirectory, Failure> {
+    let path = &config.directory.file;
+    if !path.exists() {
+        return Err(Failure::usage(format!(
+            "{}: [directory] the file {} is not there: make it, with the header upn,display_name,addresses,calendar,place \
+             and a line for each user (docs/directory.md), or correct the path",
+            config.path.display(),
+            path.display()
+        )));
+    }
     // Where there is one calendar only, users need not name it.
     let mut names = config.calendars.keys();
     let default_calendar = match (names.next(), names.next()) {
         (Some(only), None) => Some(only.clone()),
         _ => None,
     };
-    let settings = FileDirectorySettings { path: config.directory.file.clone(), default_calendar };
-    match FileDirectory::load(&settings) {
-        Ok(directory) => Ok(Arc::new(directory)),
-        Err(errors) => Err(Failure::usage(first_of(&errors))),
-    }
+    let settings = FileDirectorySettings { path: path.clone(), default_calendar };
+    FileDirectory::load(&settings).map_err(|errors| Failure::usage(first_of(&errors)))
 }
 
 /// The first of the errors, and how many there are behind it.

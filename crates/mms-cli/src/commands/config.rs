@@ -9,8 +9,8 @@ use mms_model::port::RequestStore;
 use crate::config::{self, example::EXAMPLE, locate, show};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Format, Rows, Value, print_text};
-use crate::wiring;
+use crate::output::{Format, Rows, Value, print_text, tell};
+use crate::wiring::{self, audit, audit::Finding};
 
 /// Arguments of `mms config`.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub enum Action {
 /// As the action says.
 pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
-        Action::Check => check(context).await,
+        Action::Check => check(context),
         Action::Show => show_effective(context),
         Action::Init { file } => init(file),
         Action::Path => {
@@ -60,7 +60,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     }
 }
 
-async fn check(context: &Context) -> Result<(), Failure> {
+fn check(context: &Context) -> Result<(), Failure> {
     let config = context.config()?;
     let text = config::text_of(&config.path)?;
     for (key, file) in show::named_files(&text, config.base()) {
@@ -71,15 +71,43 @@ async fn check(context: &Context) -> Result<(), Failure> {
             ))
         })?;
     }
-    let users = wiring::directory(&config)?.users().await?;
+    let directory = wiring::file_directory(&config)?;
     wiring::check(&config)?;
+    let mut findings = audit::folders(&config, &text);
+    findings.extend(audit::untold(&config, &text));
+    findings.extend(audit::users(&config, &directory));
+    report(&findings)?;
     print_text(&format!(
         "{} is good: {} users, {} calendars, {} platforms. `mms doctor` tries it against the servers.\n",
         config.path.display(),
-        users.len(),
+        directory.len(),
         config.calendars.len(),
         config.platforms.len()
     ))
+}
+
+/// Findings of a kind that are printed; behind them their number.
+const SHOWN: usize = 20;
+
+/// Prints warnings, then errors.
+fn report(findings: &[Finding]) -> Result<(), Failure> {
+    let (errors, warnings): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(|f| f.is_error);
+    for finding in warnings.iter().take(SHOWN) {
+        tell(&format!("mms: warning: {finding}"));
+    }
+    if warnings.len() > SHOWN {
+        tell(&format!("mms: warning: and {} more warnings", warnings.len() - SHOWN));
+    }
+    match errors.as_slice() {
+        [] => Ok(()),
+        [one] => Err(Failure::usage(one.to_string())),
+        several => {
+            for finding in several.iter().take(SHOWN) {
+                tell(&format!("mms: {finding}"));
+            }
+            Err(Failure::usage(format!("{} errors: mend them, then run this again", several.len())))
+        }
+    }
 }
 
 fn show_effective(context: &Context) -> Result<(), Failure> {

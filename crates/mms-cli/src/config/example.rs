@@ -15,7 +15,7 @@ mod tests {
     fn the_example_is_a_configuration() {
         let config = parse(EXAMPLE, Path::new("/etc/mms/mms.toml")).unwrap();
         assert_eq!(config.calendars.len(), 1);
-        assert_eq!(config.directory.file, Path::new("/etc/mms/users.toml"));
+        assert_eq!(config.directory.file, Path::new("/etc/mms/users.csv"));
     }
 
     /// Every key that is only shown as a comment is a key, and its value is the default where it has one.

@@ -11,7 +11,7 @@ mod sections;
 pub mod show;
 
 pub use duration::Duration;
-pub use read::parse;
+pub use read::{line_of_section, parse};
 pub use sections::{CalendarKind, Config, PlatformKind};
 
 use std::path::Path;

@@ -65,7 +65,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, String> {
         return Err(reader.error(
             "",
             None,
-            "the section [directory] is missing: add it with file = \"users.toml\"",
+            "the section [directory] is missing: add it with file = \"users.csv\"",
         ));
     }
     config.check().map_err(|(section, message)| reader.error(&section, reader.header(&section), &message))?;
@@ -217,16 +217,39 @@ impl Reader<'_> {
     }
 
     fn line(&self, at: usize) -> usize {
-        self.text.bytes().take(at).filter(|b| *b == b'\n').count() + 1
+        line_at(self.text, at)
     }
 
     /// Where the header of a section stands, for errors about it as a whole.
     fn header(&self, section: &str) -> Option<Range<usize>> {
-        if section.is_empty() {
-            return None;
-        }
-        self.text.find(&format!("[{section}")).map(|at| at..at + section.len())
+        header(self.text, section)
     }
+}
+
+fn header(text: &str, section: &str) -> Option<Range<usize>> {
+    if section.is_empty() {
+        return None;
+    }
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let written: String =
+            line.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
+        let rest = written.strip_prefix('[').and_then(|rest| rest.strip_prefix(section));
+        if rest.is_some_and(|rest| rest.starts_with([']', '.'])) {
+            return Some(at..at + line.len());
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// The line of the header of a section, counted from 1; none where it is written some other way.
+pub fn line_of_section(text: &str, section: &str) -> Option<usize> {
+    header(text, section).map(|range| line_at(text, range.start))
+}
+
+fn line_at(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|b| *b == b'\n').count() + 1
 }
 
 /// A section with its own name under `platform`, as the template platform wants to know it.
@@ -408,6 +431,62 @@ mod tests {
             "{MINIMAL}[calendar.b]\nkind = \"caldav\"\nurl = \"https://u:p@h/\"\nauth = {{ type = \"none\" }}\n"
         ));
         assert!(url.contains("holds credentials") && !url.contains("u:p"), "{url}");
+    }
+
+    /// The keys that a section takes, by the words of the error about one that it does not take.
+    fn known_keys(section: &str) -> std::collections::BTreeSet<String> {
+        let told = error(&format!("{MINIMAL}{section}\nqqqqqqqqqqqqqqqq = 1\n"));
+        let keys = told.split_once("is unknown: use ").unwrap_or_else(|| panic!("{section}: {told}")).1;
+        keys.split(", ").map(str::to_owned).collect()
+    }
+
+    /// The keys in the tables under a heading of docs/configuration.md.
+    fn documented_keys(heading: &str) -> std::collections::BTreeSet<String> {
+        let docs = include_str!("../../../../docs/configuration.md");
+        let from = docs.find(heading).unwrap_or_else(|| panic!("no heading {heading}")) + heading.len();
+        let part = &docs[from..];
+        let part = &part[..part.find("\n#").unwrap_or(part.len())];
+        let cells = part.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+        cells.flat_map(|cell| cell.split(", ")).map(|key| key.trim_matches('`').to_owned()).collect()
+    }
+
+    #[test]
+    fn the_documentation_has_every_key_and_no_other() {
+        let platform = |kind: &str| format!("[platform.Other]\nkind = \"{kind}\"");
+        for (heading, section) in [
+            ("\n## `[organisation]`", "[organisation]".to_owned()),
+            ("\n### `kind = \"ics\"`", "[calendar.b]\nkind = \"ics\"".to_owned()),
+            ("\n### `kind = \"caldav\"`", "[calendar.b]\nkind = \"caldav\"".to_owned()),
+            ("\n### `kind = \"jitsi\"`", platform("jitsi")),
+            ("\n### `kind = \"template\"`", platform("template")),
+            ("\n## `[smtp]`", "[smtp]".to_owned()),
+            ("\n## `[engine]`", "[engine]".to_owned()),
+            ("\n## `[retention]`", "[retention]".to_owned()),
+            ("\n## `[store]`", "[store]".to_owned()),
+            ("\n## `[admin]`", "[admin]".to_owned()),
+            ("\n## `[templates]`", "[templates]".to_owned()),
+            ("\n## `[recognise]`", "[recognise]".to_owned()),
+        ] {
+            let mut known = known_keys(&section);
+            // The reader puts it in.
+            known.remove("platform");
+            let documented = documented_keys(heading);
+            // A secret is documented under the key that names its file.
+            known.retain(|key| !SECRETS.contains(&key.as_str()) || documented.contains(key));
+            assert_eq!(known, documented, "{heading}");
+        }
+        let docs = include_str!("../../../../docs/configuration.md");
+        for section in SECTIONS {
+            assert!(docs.contains(&format!("## `[{section}")), "{section}");
+        }
+    }
+
+    #[test]
+    fn headers_of_sections_are_found_however_they_are_written() {
+        let text = "# [calendar.b]\n[calendar.bb]\n [ calendar.\"b\" ]\n[platform.x.jwt]\n";
+        assert_eq!(line_of_section(text, "calendar.b"), Some(3));
+        assert_eq!(line_of_section(text, "platform.x"), Some(4));
+        assert_eq!(line_of_section(text, "calendar.c"), None);
     }
 
     #[test]

@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use mms_connectors::calendar::caldav;
+use mms_connectors::calendar::ics_folder::IcsFolderSettings;
 use mms_connectors::diagnosis::DiagnosticStep;
 use mms_connectors::sender::smtp::SmtpSender;
+use mms_model::port::{Directory as _, Scheduling};
 use mms_model::{Identity, SystemClock, User};
 
 use crate::config::{CalendarKind, Config};
 use crate::failure::Failure;
+use crate::wiring::audit::{self, Finding};
 
 /// Every step, under the name of what it is about.
 ///
@@ -23,11 +26,10 @@ pub async fn diagnose(
         DiagnosticStep::passed("file", format!("{} is read", config.path.display())),
     )];
     let users = match users(config, identity).await {
-        Ok(users) => {
-            steps.push((
-                "directory".to_owned(),
-                DiagnosticStep::passed("file", format!("{} users", users.len())),
-            ));
+        Ok((users, findings)) => {
+            let all = DiagnosticStep::passed("file", format!("{} users", users.len()));
+            let found = findings.into_iter().take(MOST_FINDINGS).map(|finding| step("users", finding));
+            steps.extend(std::iter::once(all).chain(found).map(|step| ("directory".to_owned(), step)));
             users
         }
         Err(failure) if identity.is_some() => return Err(failure),
@@ -41,29 +43,57 @@ pub async fn diagnose(
     for (name, kind) in &config.calendars {
         let user =
             users.iter().find(|user| user.calendar.as_ref().is_some_and(|place| place.connector == *name));
-        let found = calendar(kind, user).await;
+        let mut found = calendar(kind, user).await;
+        if !found.iter().any(DiagnosticStep::is_failure) {
+            found.extend(untold(config, name, user).await);
+        }
         steps.extend(found.into_iter().map(|step| (format!("calendar.{name}"), step)));
-    }
-    for user in users.iter().filter(|user| !has_calendar(config, user)).take(1) {
-        let detail = format!("{} has none of the configured calendars", user.upn);
-        let advice = "name a configured calendar in the directory, or leave the user out";
-        steps.push(("directory".to_owned(), DiagnosticStep::warning("calendars", detail, advice)));
     }
     steps.extend(platforms(config));
     steps.extend(smtp(config).await);
     Ok(steps)
 }
 
-async fn users(config: &Config, identity: Option<&Identity>) -> Result<Vec<User>, Failure> {
-    let directory = super::directory(config)?;
+/// Findings of the directory that are shown.
+const MOST_FINDINGS: usize = 20;
+
+/// The users that are tried, and what is wrong with the directory.
+async fn users(config: &Config, identity: Option<&Identity>) -> Result<(Vec<User>, Vec<Finding>), Failure> {
+    let directory = super::file_directory(config)?;
     Ok(match identity {
-        Some(identity) => vec![directory.resolve(identity).await?],
-        None => directory.users().await?,
+        Some(identity) => (vec![directory.resolve(identity).await?], Vec::new()),
+        None => (directory.users().await?, audit::users(config, &directory)),
     })
 }
 
-fn has_calendar(config: &Config, user: &User) -> bool {
-    user.calendar.as_ref().is_some_and(|place| config.calendars.contains_key(&place.connector))
+fn step(name: &str, finding: Finding) -> DiagnosticStep {
+    let detail = format!("{}: {}", finding.place, finding.message);
+    if finding.is_error {
+        DiagnosticStep::failed(name, detail, finding.advice)
+    } else {
+        DiagnosticStep::warning(name, detail, finding.advice)
+    }
+}
+
+/// A failed step where attendees are to be told and nobody would: the calendar does not, and there is no mail server.
+async fn untold(config: &Config, name: &str, user: Option<&User>) -> Option<DiagnosticStep> {
+    if !audit::needs_mail(config) {
+        return None;
+    }
+    let is_silent = match (config.calendars.get(name)?, user) {
+        (CalendarKind::Ics(_), _) => true,
+        (CalendarKind::CalDav(_), None) => false,
+        // Whether a server tells attendees is known when a calendar is open.
+        (CalendarKind::CalDav(_), Some(user)) => {
+            let calendars = super::connectors(config).ok()?.calendars;
+            calendars.get(name)?.open(user).await.ok()?.scheduling() == Scheduling::Client
+        }
+    };
+    is_silent.then(|| {
+        let detail =
+            "attendees are to be told, this calendar does not tell them, and no mail server is configured";
+        DiagnosticStep::failed("updates", detail, audit::MAIL_ADVICE)
+    })
 }
 
 async fn store(config: &Config) -> DiagnosticStep {
@@ -84,22 +114,22 @@ async fn calendar(kind: &CalendarKind, user: Option<&User>) -> Vec<DiagnosticSte
         (CalendarKind::CalDav(_), None) => {
             vec![DiagnosticStep::skipped("server", "no user of the directory has a calendar here")]
         }
-        (CalendarKind::Ics(settings), user) => folder(&settings.root, user),
+        (CalendarKind::Ics(settings), user) => folder(settings, user),
     }
 }
 
 /// The folder, and the one of a user in it.
-fn folder(root: &Path, user: Option<&User>) -> Vec<DiagnosticStep> {
+fn folder(settings: &IcsFolderSettings, user: Option<&User>) -> Vec<DiagnosticStep> {
+    let root = &settings.root;
     let mut steps = vec![readable("folder", root, "set root to the folder that holds the users' folders")];
     if steps.iter().any(DiagnosticStep::is_failure) {
         return steps;
     }
-    match user.and_then(|user| Some((user, user.calendar.as_ref()?))) {
+    match user {
         None => steps.push(DiagnosticStep::skipped("user", "no user of the directory has a calendar here")),
-        Some((user, calendar)) => {
-            let place = if calendar.place.is_empty() { user.upn.as_str() } else { calendar.place.as_str() };
+        Some(user) => {
             let advice = "correct the user's place in the directory; it is taken from the calendar's root";
-            let folder = root.join(place);
+            let folder = root.join(audit::place(settings, user));
             steps.push(readable("user's folder", &folder, advice));
             steps.push(writable(&folder));
         }
@@ -154,10 +184,7 @@ fn platforms(config: &Config) -> Vec<(String, DiagnosticStep)> {
 
 async fn smtp(config: &Config) -> Vec<(String, DiagnosticStep)> {
     let steps = match &config.smtp {
-        None => vec![DiagnosticStep::skipped(
-            "server",
-            "[smtp] is not configured: calendars must tell attendees themselves",
-        )],
+        None => vec![DiagnosticStep::skipped("server", "[smtp] is not configured")],
         Some(settings) => match SmtpSender::new(settings.clone(), std::sync::Arc::new(SystemClock)) {
             Ok(sender) => sender.diagnose().await,
             Err(error) => {

@@ -38,8 +38,60 @@ fn what_init_writes_is_not_written_over_and_can_be_read() {
     let refused = mms(&["config", "init"]).ends(1);
     assert!(refused.err.contains("exists already"));
     // The example's users file is not there yet, which is what the check says.
-    assert!(mms(&["config", "check"]).ends(2).err.contains("users.toml"));
+    let missing = mms(&["config", "check"]).ends(2).err;
+    assert!(missing.contains("users.csv is not there: make it") && missing.contains("upn,"), "{missing}");
     mms(&["config", "show"]).ends(0);
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let written = fs::read_to_string(folder.path().join("mms.toml")).unwrap();
+    for line in ["file = \"users.csv\"", "[calendar.files]", "root = \"/srv/calendars\"", "notify = \"none\""]
+    {
+        assert!(readme.contains(line) && written.contains(line), "README and example differ: {line}");
+    }
+}
+
+/// Checks the installation after a change of a file, and gives what is said.
+fn checked(it: &Installation, file: &str, from: &str, to: &str, code: i32) -> String {
+    let before = fs::read_to_string(it.path(file)).unwrap();
+    assert!(before.contains(from), "{before}");
+    fs::write(it.path(file), before.replace(from, to)).unwrap();
+    let run = it.mms(&["config", "check"]).ends(code);
+    let doctor = it.mms(&["doctor", "-o", "json"]).ends(i32::from(code != 0));
+    let worst = if code == 0 { "Warning" } else { "Failed" };
+    assert!(doctor.json().as_array().unwrap().iter().any(|step| step["Result"] == worst), "{}", doctor.out);
+    fs::write(it.path(file), before).unwrap();
+    run.err
+}
+
+#[test]
+fn files_need_a_mail_server_or_nobody_to_tell() {
+    let it = Installation::new();
+    let said = checked(&it, "mms.toml", "notify = \"none\"", "notify = \"all\"", 2);
+    assert!(said.starts_with("mms: mms.toml:5: [calendar.office]"), "{said}");
+    assert!(said.contains("[smtp]") && said.contains("notify = \"none\""), "{said}");
+    assert_eq!(said.lines().count(), 1);
+    let with_mail =
+        format!("{}[smtp]\nhost = \"mail.example.test\"\n", CONFIGURATION.replace("\"none\"", "\"all\""));
+    fs::write(it.path("mms.toml"), with_mail).unwrap();
+    it.mms(&["config", "check"]).ends(0);
+}
+
+#[test]
+fn check_looks_at_the_directory_and_the_configuration_together() {
+    let it = Installation::new();
+    let said = checked(&it, "users.csv", "bob@example.test,office,bob", "bob@example.test,ofice,bob", 2);
+    assert!(said.starts_with("mms: ./users.csv:3: ") && said.contains("did you mean \"office\"?"), "{said}");
+    let said = checked(&it, "mms.toml", "root = \"calendars\"", "root = \"calenders\"", 2);
+    assert!(said.starts_with("mms: mms.toml:5: [calendar.office] the folder ./calenders"), "{said}");
+    let said =
+        checked(&it, "users.csv", "bob@example.test,office", "bob@example.test;ALICE@example.test,office", 0);
+    assert!(said.starts_with("mms: warning: ./users.csv:3: the address alice@example.test"), "{said}");
+    assert!(said.contains("alice@example.test on line 2"), "{said}");
+    let said = checked(&it, "users.csv", "office,bob", "office,robert", 0);
+    assert!(said.starts_with("mms: warning: ./users.csv:3: the folder") && said.contains("robert"), "{said}");
+    let said = checked(&it, "users.csv", crate::installation::USERS, "upn,calendar\n", 2);
+    assert!(said.contains("users.csv: nobody is listed"), "{said}");
+    let said = checked(&it, "users.csv", "office", "nowhere", 2);
+    assert_eq!(said.lines().count(), 5, "each, and their number: {said}");
 }
 
 #[test]

@@ -68,6 +68,8 @@ impl FileFormat {
 #[derive(Debug)]
 pub struct FileDirectory {
     users: Vec<User>,
+    /// The line of each user.
+    lines: Vec<u64>,
     index: Index,
 }
 
@@ -121,12 +123,17 @@ impl FileDirectory {
             }
         }
         let index = Index::of(&users, &lines, &mut errors);
-        errors.into_result(Self { users, index })
+        errors.into_result(Self { users, lines, index })
     }
 
     /// How many users there are.
     pub fn len(&self) -> usize {
         self.users.len()
+    }
+
+    /// The users in the order of the file, each with the line on which it begins.
+    pub fn lines(&self) -> impl Iterator<Item = (u64, &User)> {
+        self.lines.iter().copied().zip(&self.users)
     }
 
     /// Whether there is nobody.
