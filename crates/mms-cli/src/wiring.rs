@@ -5,6 +5,7 @@ pub mod diagnosis;
 mod invites;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use mms_connectors::calendar::Invites;
@@ -216,7 +217,9 @@ fn sender(config: &Config) -> Result<Option<Arc<dyn InvitationSender>>, Failure>
     let Some(settings) = &config.smtp else { return Ok(None) };
     let sender = SmtpSender::new(settings.clone(), Arc::new(SystemClock))
         .map_err(|error| Failure::usage(format!("{}: [smtp] {error}", config.path.display())))?;
-    Ok(Some(Arc::new(sender)))
+    let mut ledger = config.store_path().into_os_string();
+    ledger.push("-mails");
+    Ok(Some(Arc::new(sender.with_ledger(Path::new(&ledger)))))
 }
 
 /// Everything that a command works with.

@@ -33,7 +33,7 @@ pub(crate) struct Told {
 /// Sends what is due of `update`.
 ///
 /// The intent is noted between `prepare` and `commit`: a mail found in that state was most likely taken and is not
-/// sent again.
+/// sent again, unless the sender knows for certain that it did not leave.
 pub(crate) async fn tell(
     store: &dyn RequestStore,
     sender: Option<&dyn InvitationSender>,
@@ -51,18 +51,23 @@ pub(crate) async fn tell(
                     format!("the mail server refused the update for {}", mailing.to),
                 ));
             }
-            MailingState::Committing => told.unconfirmed(&mailing.to),
             // Once the server is away, the rest of the meeting's mails wait too.
             MailingState::Due if told.pending.is_some() => {}
-            MailingState::Due => {
+            MailingState::Due | MailingState::Committing => {
+                let interrupted = mailing.state == MailingState::Committing;
+                let invitation = invitation(lease, user, update, &mailing.to);
                 let Some(sender) = sender else {
-                    told.pending = Some(PortError::permanent(
-                        Code::MailNotConfigured,
-                        "the calendar does not send updates to attendees: configure [smtp]",
-                    ));
+                    if interrupted {
+                        told.unconfirmed(&mailing.to);
+                    } else {
+                        told.pending = Some(not_configured());
+                    }
                     continue;
                 };
-                let invitation = invitation(lease, user, update, &mailing.to);
+                if interrupted && sender.was_ending(&invitation.message_id).await != Some(false) {
+                    told.unconfirmed(&mailing.to);
+                    continue;
+                }
                 match sender.prepare(&invitation).await {
                     Ok(mail) => send(store, lease, update.event, &mailing.to, mail, &mut told).await?,
                     Err(error) => {
@@ -73,6 +78,13 @@ pub(crate) async fn tell(
         }
     }
     Ok(told)
+}
+
+fn not_configured() -> PortError {
+    PortError::permanent(
+        Code::MailNotConfigured,
+        "the calendar does not send updates to attendees: configure [smtp]",
+    )
 }
 
 impl Told {

@@ -51,6 +51,8 @@ pub struct State {
     pub faults: Faults,
     /// Mails that left, by Message-ID and recipient.
     pub mails: Vec<(String, String, String)>,
+    /// Whether the sender can tell after a crash which mails left.
+    pub knows_ended_mails: bool,
     pub provisioned: HashMap<String, u32>,
     pub next_version: u64,
     /// A user's edit that falls right before the write number N.
@@ -448,6 +450,10 @@ impl InvitationSender for World {
         let error = self.with(|s| fault(take(&mut s.faults.prepare), Code::MailUnreachable));
         error.map_or(Ok(()), Err)?;
         Ok(Box::new(Mail(self.clone(), invitation.clone())))
+    }
+
+    async fn was_ending(&self, message_id: &str) -> Option<bool> {
+        self.with(|s| s.knows_ended_mails.then(|| s.mails.iter().any(|(id, ..)| id == message_id)))
     }
 }
 

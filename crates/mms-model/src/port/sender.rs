@@ -27,7 +27,7 @@ pub struct Invitation {
 ///
 /// SMTP gives no exactly-once: between the server's taking a mail and our noting it a crash may
 /// fall. So the caller notes its intent between `prepare` and `commit`, and treats an intent it
-/// finds after a crash as sent: never two, at the price of the microseconds between the note and the dot.
+/// finds after a crash as sent, unless [`InvitationSender::was_ending`] knows better: never two.
 #[async_trait]
 pub trait Outbound: Send {
     /// Ends the mail, so that the server takes it.
@@ -45,4 +45,9 @@ pub trait InvitationSender: Send + Sync {
     /// # Errors
     /// `MailUnreachable`, `MailRejected`.
     async fn prepare(&self, invitation: &Invitation) -> Result<Box<dyn Outbound>, PortError>;
+
+    /// Whether the final dot of the mail with this Message-ID was sent or about to be, the last time that it was
+    /// handed over; `None` where nobody can tell any more. Asked after a crash: `Some(false)` only where it is certain
+    /// that the mail did not leave.
+    async fn was_ending(&self, message_id: &str) -> Option<bool>;
 }

@@ -5,12 +5,14 @@
 //! server too, because its connection closes before the data ended (RFC 5321 §4.1.1.4).
 
 mod connection;
+mod ledger;
 mod message;
 mod pace;
 mod refusal;
 mod settings;
 mod wording;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -19,6 +21,7 @@ use mms_model::{Clock, PortError};
 
 use crate::diagnosis::DiagnosticStep;
 use connection::{Connection, Connector};
+use ledger::Ledger;
 use message::Mail;
 use pace::Pace;
 pub use settings::{FromPolicy, SmtpConfigurationError, SmtpSettings, TlsMode};
@@ -30,6 +33,7 @@ pub struct SmtpSender {
     pool: Pool,
     settings: SmtpSettings,
     clock: Arc<dyn Clock>,
+    ledger: Option<Arc<Ledger>>,
 }
 
 /// Connections that wait for their next mail; shared with the mails that are on their way.
@@ -44,7 +48,15 @@ impl SmtpSender {
         settings.check()?;
         let connector = Connector::new(&settings)?;
         let pace = Pace::per_minute(settings.messages_per_minute);
-        Ok(Self { connector, pace, pool: Pool::default(), settings, clock })
+        Ok(Self { connector, pace, pool: Pool::default(), settings, clock, ledger: None })
+    }
+
+    /// Keeps a file at `path` that tells after a crash which mails were certainly not ended, so that they can be sent
+    /// again. Without it every mail that was handed over when the process died counts as sent.
+    #[must_use]
+    pub fn with_ledger(mut self, path: &Path) -> Self {
+        self.ledger = Ledger::open(path).map(Arc::new);
+        self
     }
 
     /// Connects and signs in without sending anything.
@@ -117,12 +129,21 @@ impl InvitationSender for SmtpSender {
         let mail = Mail::of(invitation, &self.settings, self.clock.now())?;
         self.pace.wait().await;
         let connection = self.offer(&mail).await?;
+        if let Some(ledger) = &self.ledger {
+            ledger.offered(&invitation.message_id);
+        }
         Ok(Box::new(OutboundMail {
             connection,
             recipient: mail.recipient,
+            message_id: invitation.message_id.clone(),
+            ledger: self.ledger.clone(),
             pool: Arc::clone(&self.pool),
             settings: self.settings.clone(),
         }))
+    }
+
+    async fn was_ending(&self, message_id: &str) -> Option<bool> {
+        self.ledger.as_ref()?.was_ending(message_id)
     }
 }
 
@@ -130,6 +151,8 @@ impl InvitationSender for SmtpSender {
 struct OutboundMail {
     connection: Connection,
     recipient: String,
+    message_id: String,
+    ledger: Option<Arc<Ledger>>,
     pool: Pool,
     settings: SmtpSettings,
 }
@@ -141,6 +164,9 @@ impl Outbound for OutboundMail {
     /// - `MailUnreachable`, always permanent: the end was sent and no answer came, so that nobody
     ///   can tell whether the mail was taken. It must not be sent again.
     async fn commit(mut self: Box<Self>) -> Result<(), PortError> {
+        if let Some(ledger) = &self.ledger {
+            ledger.ending(&self.message_id);
+        }
         let ended = self.connection.end(&self.recipient).await;
         match ended {
             Ok(()) => {
