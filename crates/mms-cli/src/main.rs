@@ -94,6 +94,9 @@ fn run(global: Global, command: Command) -> Result<(), Failure> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // The allocator keeps what a thread freed for that thread: with as many as tokio takes by default, memory grows
+        // with the calendar.
+        .max_blocking_threads(4)
         .build()
         .map_err(|error| Failure::failed(format!("no threads can be started: {error}")))?;
     runtime.block_on(async {

@@ -98,7 +98,8 @@ mod tests {
     fn what_another_boot_wrote_or_a_torn_line_says_does_not_count_as_unsent() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mails");
-        std::fs::write(&path, "offered another-boot a@x\nending another-boot b@x\noffered another-boot c@").unwrap();
+        std::fs::write(&path, "offered another-boot a@x\nending another-boot b@x\noffered another-boot c@")
+            .unwrap();
         let ledger = Ledger::open(&path).unwrap();
         assert_eq!(ledger.was_ending("a@x"), None);
         assert_eq!(ledger.was_ending("b@x"), Some(true));
