@@ -169,3 +169,8 @@ def untouched_lines(content):
         if not skipping:
             kept.append(line)
     return b"".join(kept)
+
+
+def without_schedule_status(content):
+    """The content lines of an event, unfolded, without what a scheduling server notes on them (RFC 6638 section 7.3)."""
+    return [re.sub(r';SCHEDULE-STATUS=("[^"]*"|[^;:]*)', "", line) for line in unfolded(content)]

@@ -1,0 +1,129 @@
+"""The mms program, run as an administrator runs it."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PROGRAM = pathlib.Path(os.environ.get("MMS_BIN", ROOT / "target/release/mms"))
+JITSI = "https://meet.jitsi.example.test"
+
+
+class Mms:
+    """A configuration in a folder of its own, and the program run with it."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._calendars = []
+        self._users = []
+        self._smtp = ""
+        self._engine = {"notify": "all"}
+
+    # What the administrator configures.
+
+    def ics_calendar(self, people):
+        """A folder of .ics files for each of `people`; returns the folders by name."""
+        self._calendars.append('[calendar.files]\nkind = "ics"\nroot = "calendars"\n')
+        folders = {}
+        for name in people:
+            folders[name] = self.folder / "calendars" / name
+            folders[name].mkdir(parents=True, exist_ok=True)
+            self._users.append((name, f"{name}@example.test", "files", name))
+        return folders
+
+    def caldav_calendar(self, server, people=None, url=None, extra=""):
+        """The calendars of `people` (a list of names) on a started server; each signs in as themselves."""
+        credentials = self.folder / "dav-users.toml"
+        with credentials.open("a", encoding="utf-8") as file:
+            for name in people or server.people:
+                person = server[name]
+                file.write(f'["{person.address}"]\nuser = "{name}"\npassword = "{person.password}"\n')
+                self._users.append((name, person.address, "dav", ""))
+        credentials.chmod(0o600)
+        self._calendars.append(
+            f'[calendar.dav]\nkind = "caldav"\nurl = "{url or server.url}"\n'
+            f'auth = {{ type = "per-user", credentials_file = "{credentials.name}" }}\n{extra}')
+
+    def smtp(self, server):
+        self._smtp = f'[smtp]\nhost = "{server.host}"\nport = {server.port}\ntls = "none"\n'
+
+    def engine(self, **settings):
+        self._engine.update(settings)
+
+    def write(self):
+        """Writes mms.toml and the directory."""
+        rows = ["upn,display_name,addresses,calendar,place"]
+        rows += [f"{address},{name.title()} Example,{address},{calendar},{place}"
+                 for name, address, calendar, place in self._users]
+        (self.folder / "users.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        engine = "\n".join(f"{key} = {json.dumps(value)}" for key, value in self._engine.items())
+        (self.folder / "mms.toml").write_text(
+            '[organisation]\ndomains = ["example.test"]\n[directory]\nfile = "users.csv"\n'
+            + "".join(self._calendars)
+            + f'[platform.Jitsi]\nkind = "jitsi"\nurl = "{JITSI}"\n'
+            + self._smtp
+            + f'[engine]\n{engine}\n[store]\npath = "mms.db"\n', encoding="utf-8")
+        return self
+
+    # What they run.
+
+    def start(self, *arguments, **options):
+        """Starts `mms ARGUMENTS` and returns the process."""
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        return subprocess.Popen([PROGRAM, "--config", self.folder / "mms.toml", *arguments], stdin=subprocess.DEVNULL,
+                                text=True, env={**os.environ, "NO_COLOR": "1"}, **options)
+
+    def run(self, *arguments, expect=0, timeout=300, **options):
+        """Runs `mms ARGUMENTS` to its end; fails unless it exits with `expect` (None for whatever)."""
+        process = self.start(*arguments, **options)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(f"mms {arguments} did not end within {timeout} s:\n{out}\n{err}") from None
+        result = subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        if expect is not None and process.returncode != expect:
+            raise AssertionError(f"mms {arguments} exited with {process.returncode}, not {expect}:\n{out}\n{err}")
+        assert "panicked" not in err, err
+        return result
+
+    def migrate(self, *names, **options):
+        """Migrates users to Jitsi, now."""
+        return self.run("migrate", *(f"{name}@example.test" for name in names), "--to", "Jitsi", **options)
+
+    def status(self, *arguments):
+        """The status records, newest first."""
+        return json.loads(self.run("status", *arguments, "-o", "json").stdout)
+
+    def meetings(self, name):
+        """The outcomes of the meetings of a user's requests."""
+        rows = json.loads(self.run("history", f"{name}@example.test", "-o", "json").stdout)
+        return [row for row in rows if row["Entry"] == "Meeting"]
+
+
+def eventually(condition, seconds=60):
+    """Waits until `condition()` is true; returns whether it became so."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def run_and_kill(mms, seconds, *arguments):
+    """Starts mms, kills it with SIGKILL after `seconds`; returns whether it was still running."""
+    process = mms.start(*arguments)
+    try:
+        process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return True
+    assert process.returncode == 0, f"mms {arguments} exited with {process.returncode}"
+    return False
