@@ -1,6 +1,7 @@
 //! Progress of long work: a bar on a terminal, plain lines elsewhere, both on stderr.
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -20,9 +21,12 @@ impl Progress {
     pub fn new(total: u64, what: &'static str) -> Self {
         let bar = (std::io::stderr().is_terminal() && total > 0).then(|| {
             let bar = ProgressBar::new(total);
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {prefix}  {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            // A wide message is cut to the terminal; one that wraps would leave lines behind.
+            let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {prefix} {elapsed}  {wide_msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━┄"));
             bar.set_prefix(what);
+            // Time goes on while a server takes its time.
+            bar.enable_steady_tick(Duration::from_millis(500));
             bar
         });
         Self { bar, done: 0, total, what }
@@ -32,7 +36,6 @@ impl Progress {
     pub fn note(&self, message: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(one_line(message));
-            bar.tick();
         }
     }
 

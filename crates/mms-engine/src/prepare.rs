@@ -21,6 +21,11 @@ use crate::plan::{Decision, Move, Rules, plan, too_many};
 /// was forgotten is provisioned again under the same id.
 const REMEMBERED: usize = 4096;
 
+/// The remark on a meeting whose start no calendar can read: a link in the past is worth little, one in the future
+/// much, so it moves.
+const START_UNREADABLE: &str =
+    "Its start cannot be read, so it counts as a meeting to come: correct the event's date.";
+
 /// What is to be done with a meeting, computed through.
 pub(crate) enum Prepared {
     /// Nothing is written; the record says why.
@@ -150,6 +155,9 @@ impl Preparation<'_> {
                 record.old_url = moves.first().and_then(|m| m.old.join_url.clone());
                 record.new_url = targets.first().map(|(_, url)| url.clone());
                 record.instances = targets.iter().map(|(instance, _)| instance.clone()).collect();
+                if meeting.instances.iter().any(|i| i.start.is_none() && record.instances.contains(&i.id)) {
+                    record.message = START_UNREADABLE.to_owned();
+                }
                 (Prepared::Change(Box::new(Change { meeting, rewritten, targets, record, tell })), None)
             }
             Err(error) => {

@@ -21,7 +21,8 @@ pub struct Previewed {
 }
 
 impl Engine {
-    /// Plans a migration and hands each meeting to `sink`, in the calendar's order. Writes nothing anywhere.
+    /// Plans a migration and hands each meeting to `sink`, in the calendar's order. Writes nothing anywhere. Returns
+    /// how many meetings the calendar did not list because they have ended, as far as it knows.
     ///
     /// # Errors
     /// The calendar could not be listed.
@@ -30,7 +31,7 @@ impl Engine {
         user: &User,
         migration: &MigrationType,
         sink: &mut (dyn FnMut(Previewed) + Send),
-    ) -> Result<(), EngineError> {
+    ) -> Result<u64, EngineError> {
         if let mms_model::TargetMeetingType::Platform(target) = &migration.target
             && !self.connectors.platforms.iter().any(|p| p.platform() == *target)
         {
@@ -63,7 +64,7 @@ impl Engine {
                 sink(previewed);
             }
         }
-        Ok(())
+        Ok(pages.passed_over())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::demo::organisation::{Organisation, seed};
 use crate::demo::post_box::PostBox;
 use crate::diff;
 use crate::failure::Failure;
-use crate::output::{Format, Rows, Value, one_line, print_text};
+use crate::output::{Format, Rows, Value, print_text};
 use crate::wiring::{self, Installation};
 
 /// Arguments of `mms demo`.
@@ -147,7 +147,7 @@ async fn show_problems(
             if is_problem(&record) && rows.len() < SHOWN_PROBLEMS {
                 rows.push(vec![
                     Value::text(request.user.upn.clone()),
-                    Value::text(one_line(&record.subject)),
+                    Value::text(record.title()),
                     Value::text(record.outcome.name()),
                     Value::text(reason(&record)),
                 ]);

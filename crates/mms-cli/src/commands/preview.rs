@@ -9,7 +9,7 @@ use super::history::reason;
 use crate::context::Context;
 use crate::diff;
 use crate::failure::Failure;
-use crate::output::{Format, Rows, Style, Value, one_line, print_text};
+use crate::output::{Format, Rows, Style, Value, one_line, print_text, tell};
 use crate::users::Choice;
 use crate::wiring::{self, engine_failure};
 
@@ -50,10 +50,12 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         "Changes",
     ]);
     let shows_diff = arguments.diff && context.output.format().is_none();
+    let mut passed_over = 0;
     for user in &users {
         let mut planned = Vec::new();
         let mut take = |one| planned.push(one);
-        installation.engine.preview(user, &migration, &mut take).await.map_err(engine_failure)?;
+        passed_over +=
+            installation.engine.preview(user, &migration, &mut take).await.map_err(engine_failure)?;
         for planned in &planned {
             if shows_diff {
                 print_text(&with_diff(&user.upn, planned, context.output.style()))?;
@@ -61,10 +63,15 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
             rows.push(row(&user.upn, planned));
         }
     }
-    if shows_diff && !rows.is_empty() {
-        return Ok(());
+    if !shows_diff || rows.is_empty() {
+        context.output.print(&rows, Format::List, "no meetings to come were found")?;
     }
-    context.output.print(&rows, Format::List, "no meetings were found")
+    match passed_over {
+        0 => {}
+        1 => tell("1 meeting that has ended was left alone"),
+        several => tell(&format!("{several} meetings that have ended were left alone")),
+    }
+    Ok(())
 }
 
 /// What would become of a meeting, in the words of a plan.
@@ -110,7 +117,7 @@ fn instance(id: &InstanceId) -> &str {
 
 fn with_diff(upn: &str, planned: &Previewed, style: Style) -> String {
     let record = &planned.record;
-    let heading = format!("{upn}: {}: {}", one_line(&record.subject), outcome(planned));
+    let heading = format!("{}: {}: {}", one_line(upn), one_line(&record.title()), outcome(planned));
     let mut text = format!("{}\n", style.heading(&heading));
     let reason = reason(record);
     if !reason.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Rows, Value};
+use super::{Rows, Value, style::steers_direction};
 
 /// A header and a line for each row.
 pub fn write(rows: &Rows, to: &mut dyn Write) -> io::Result<()> {
@@ -20,6 +20,9 @@ pub fn write(rows: &Rows, to: &mut dyn Write) -> io::Result<()> {
 /// A cell that starts like a formula gets an apostrophe in front, as OWASP's note on CSV injection
 /// advises: subjects and names come from outside.
 fn disarmed(cell: &str) -> String {
-    let cell = cell.replace(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'), "\u{fffd}");
+    let cell = cell.replace(
+        |c: char| (c.is_control() || steers_direction(c)) && !matches!(c, '\n' | '\r' | '\t'),
+        "\u{fffd}",
+    );
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
 }

@@ -166,6 +166,40 @@ mod tests {
     }
 
     #[test]
+    fn on_a_terminal_texts_are_cut_and_ids_are_not() {
+        let mut rows = Rows::new(&["UserPrincipalName", "Subject", "Count", "Message"]);
+        let long = "日本 a subject that goes on and on";
+        rows.push(vec![
+            Value::text("somebody@a-rather-long-domain.example"),
+            Value::text(long),
+            Value::Number(7),
+            Value::text("x".repeat(200)),
+        ]);
+        rows.push(vec![Value::text("b@c"), Value::text("short"), Value::Number(123_456), Value::text("")]);
+        let in_width = |width: usize| {
+            let mut bytes = Vec::new();
+            Output::new(Some(Format::Table), Style::plain().within(width))
+                .write(&rows, Format::Table, &mut bytes)
+                .unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        insta::assert_snapshot!(in_width(90), @"
+        UserPrincipalName                     Subject                  Count Message
+        -----------------                     -------                  ----- -------
+        somebody@a-rather-long-domain.example 日本 a subject that go…      7 xxxxxxxxxxxxxxxxxxxx…
+        b@c                                   short                   123456
+        ");
+        assert!(in_width(90).lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= 90));
+        insta::assert_snapshot!(in_width(10), @"
+        UserPrincipalName                     Subject       Count Message
+        -----------------                     -------       ----- -------
+        somebody@a-rather-long-domain.example 日本 a subj…      7 xxxxxxxxxxx…
+        b@c                                   short        123456
+        ");
+        assert_eq!(in_width(1_000), in_format(Format::Table, &rows), "there is room");
+    }
+
+    #[test]
     fn a_list_aligns_as_the_seed() {
         insta::assert_snapshot!(in_format(Format::List, &rows()), @r"
         Name        : Ana 日本
@@ -197,6 +231,11 @@ mod tests {
              {\"Name\":\"=cmd|x\",\"Count\":12,\"LastMessage\":\"two\\nlines \\u001b[31m\"}\n"
         );
         assert_eq!(in_format(Format::Json, &Rows::new(&["A"])), "[]\n");
+        let mut hidden = Rows::new(&["A"]);
+        hidden.push(vec![Value::text("a\u{9b}2J\u{202e}b\u{7f}")]);
+        assert_eq!(in_format(Format::Jsonl, &hidden), "{\"A\":\"a\\u009b2J\\u202eb\\u007f\"}\n");
+        let read: serde_json::Value = serde_json::from_str(&in_format(Format::Json, &hidden)).unwrap();
+        assert_eq!(read[0]["A"], "a\u{9b}2J\u{202e}b\u{7f}", "the value is the same");
     }
 
     #[test]

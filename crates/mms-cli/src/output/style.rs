@@ -2,10 +2,12 @@
 
 use std::io::IsTerminal;
 
-/// Whether text is coloured.
+/// Whether text is coloured, and how wide it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
     colour: bool,
+    /// The cells of a line, where it goes to a terminal.
+    pub(super) width: Option<usize>,
 }
 
 impl Style {
@@ -13,12 +15,20 @@ impl Style {
     pub fn of_stdout() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
             || std::env::var_os("TERM").is_some_and(|v| v == "dumb");
-        Self { colour: std::io::stdout().is_terminal() && !refused }
+        let stdout = std::io::stdout();
+        let width = terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0));
+        Self { colour: stdout.is_terminal() && !refused, width: width.filter(|width| *width > 0) }
     }
 
     /// No colour.
     pub fn plain() -> Self {
-        Self { colour: false }
+        Self { colour: false, width: None }
+    }
+
+    /// The same, no wider than `width` cells.
+    #[cfg(test)]
+    pub fn within(self, width: usize) -> Self {
+        Self { width: Some(width), ..self }
     }
 
     /// A value in the colour of what it means under its column's name.
@@ -58,11 +68,15 @@ pub fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\t' => ' ',
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-            c if c.is_control() => '\u{fffd}',
+            c if c.is_control() || steers_direction(c) => '\u{fffd}',
             c => c,
         })
         .collect()
+}
+
+/// Embeddings, overrides and isolates, by which text shows in another order than it has.
+pub fn steers_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -76,7 +90,7 @@ mod tests {
 
     #[test]
     fn colour_follows_the_meaning() {
-        let colour = Style { colour: true };
+        let colour = Style { colour: true, width: None };
         assert_eq!(colour.value("State", "Failed"), "\u{1b}[31mFailed\u{1b}[0m");
         assert_eq!(colour.value("Name", "Failed"), "Failed");
         assert_eq!(Style::plain().value("State", "Failed"), "Failed");

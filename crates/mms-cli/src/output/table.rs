@@ -1,10 +1,16 @@
-//! Columns under underlined names; numbers to the right.
+//! Columns under underlined names; numbers to the right. On a terminal, columns of text are cut to its width.
 
 use std::io::{self, Write};
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Rows, Style, Value, style::printable};
+
+/// What is copied from one command into the next is never cut.
+const NEVER_CUT: [&str; 5] = ["CorrelationId", "Identity", "Uid", "UserId", "UserPrincipalName"];
+
+/// No column of text gets narrower than that.
+const NARROWEST: usize = 12;
 
 /// The header and every row; nothing where there are no rows.
 pub fn write(rows: &Rows, style: Style, to: &mut dyn Write) -> io::Result<()> {
@@ -12,11 +18,11 @@ pub fn write(rows: &Rows, style: Style, to: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     }
     let names = rows.columns();
-    let cells: Vec<Vec<String>> = rows
+    let mut cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| row.iter().map(|value| printable(&value.plain().replace(['\r', '\n'], " "))).collect())
         .collect();
-    let widths: Vec<usize> = names
+    let mut widths: Vec<usize> = names
         .iter()
         .enumerate()
         .map(|(column, name)| {
@@ -33,6 +39,16 @@ pub fn write(rows: &Rows, style: Style, to: &mut dyn Write) -> io::Result<()> {
         .map(|column| rows.iter().all(|row| matches!(row.get(column), Some(Value::Number(_)))))
         .collect();
 
+    if let Some(width) = style.width {
+        let may_cut: Vec<bool> =
+            names.iter().zip(&right).map(|(name, number)| !number && !NEVER_CUT.contains(name)).collect();
+        narrow(names, &may_cut, &mut widths, width);
+        for row in &mut cells {
+            for (cell, width) in row.iter_mut().zip(&widths) {
+                cut(cell, *width);
+            }
+        }
+    }
     let headers: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let rules: Vec<String> = names.iter().map(|name| "-".repeat(name.len())).collect();
     for line in [&headers, &rules] {
@@ -42,6 +58,47 @@ pub fn write(rows: &Rows, style: Style, to: &mut dyn Write) -> io::Result<()> {
         write_line(row, names, &widths, &right, style, to)?;
     }
     Ok(())
+}
+
+/// Takes from the widest columns that may be cut until a line fits, or nothing more may be taken.
+fn narrow(names: &[&str], may_cut: &[bool], widths: &mut [usize], line: usize) {
+    let mut excess = (widths.iter().sum::<usize>() + widths.len().saturating_sub(1)).saturating_sub(line);
+    while excess > 0 {
+        let room = |column: usize, width: usize| {
+            let least = names.get(column).map_or(0, |name| name.len()).max(NARROWEST);
+            may_cut
+                .get(column)
+                .is_some_and(|may| *may)
+                .then(|| width.saturating_sub(least))
+                .filter(|room| *room > 0)
+        };
+        let widest = widths
+            .iter()
+            .enumerate()
+            .filter_map(|(column, width)| Some((*width, column, room(column, *width)?)))
+            .max_by_key(|(width, ..)| *width);
+        let Some((_, column, room)) = widest else { return };
+        // Half of it at most, so that several wide columns share.
+        let taken = excess.min(room.div_ceil(2));
+        if let Some(width) = widths.get_mut(column) {
+            *width -= taken;
+        }
+        excess -= taken;
+    }
+}
+
+/// Cuts a cell to so many cells of the terminal, with a mark where something is missing.
+fn cut(cell: &mut String, most: usize) {
+    if cell.width() <= most {
+        return;
+    }
+    let mut width = 1;
+    let end = cell.char_indices().find_map(|(at, c)| {
+        width += c.width().unwrap_or(0);
+        (width > most).then_some(at)
+    });
+    cell.truncate(end.unwrap_or(cell.len()));
+    cell.push('…');
 }
 
 fn write_line(

@@ -55,3 +55,28 @@ fn a_dash_reads_standard_input() {
     assert_eq!(run.json()[0]["platform"], "Zoom");
     assert_eq!(run.json()[0]["file"], "-");
 }
+
+#[test]
+fn a_file_that_does_not_say_it_all_is_told_of() {
+    let it = Installation::new();
+    let one = invite("uid-1", "alice@example.test", "Weekly sync");
+    let two = one.replace(
+        "DESCRIPTION:",
+        "DESCRIPTION:Join with Google Meet\\nhttps://meet.google.com/abc-defg-hij\\n\\n",
+    );
+    std::fs::write(it.path("two.ics"), two).unwrap();
+    let run = it.mms(&["inspect", "two.ics"]).ends(0);
+    assert!(run.err.contains("two.ics: ambiguous") && run.err.contains("meet.google.com"), "{}", run.err);
+    assert!(run.err.contains("zoom.us"), "{}", run.err);
+
+    let begin = one.find("BEGIN:VEVENT").unwrap();
+    let other = invite("uid-2", "alice@example.test", "Planning");
+    let many = one.replace("END:VCALENDAR", other[begin..].trim_end());
+    std::fs::write(it.path("many.ics"), many).unwrap();
+    let run = it.mms(&["inspect", "many.ics", "-o", "json"]).ends(0);
+    assert_eq!(run.json().as_array().unwrap().len(), 1, "the JSON stays as it is");
+    assert_eq!(
+        run.err,
+        "many.ics: holds 2 events; shown is the first with an online meeting, \"Weekly sync\"\n"
+    );
+}

@@ -65,6 +65,52 @@ fn a_preview_says_what_the_run_does_and_writes_nothing() {
 }
 
 #[test]
+fn a_preview_says_what_it_leaves_alone_and_why() {
+    let (it, _) = with_one_meeting();
+    it.invite("alice", "bobs.ics", &invite("uid-3", "bob@example.test", "Organised by Bob"));
+    let cancelled = invite("uid-4", "alice@example.test", "Off").replace("SEQUENCE:3", "STATUS:CANCELLED");
+    it.invite("alice", "off.ics", &cancelled);
+    for (file, year) in [("old.ics", "2001"), ("older.ics", "2000")] {
+        it.invite("alice", file, &invite(file, "alice@example.test", "Long ago").replace("2099", year));
+    }
+    let run = it.mms(&["preview", "alice@example.test", "--to", "Jitsi", "-o", "json"]).ends(0);
+    let mut rows: Vec<(String, String, String)> = run
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let text = |name: &str| row[name].as_str().unwrap().to_owned();
+            (text("Uid"), text("Outcome"), text("Message"))
+        })
+        .collect();
+    rows.sort();
+    let row = |uid: &str, outcome: &str, message: &str| (uid.into(), outcome.into(), message.into());
+    assert_eq!(
+        rows,
+        [
+            row("uid-1", "WouldMigrate", ""),
+            row("uid-3", "Skipped", "Somebody else organises it."),
+            row("uid-4", "Skipped", "It is cancelled."),
+        ]
+    );
+    assert_eq!(run.err, "2 meetings that have ended were left alone\n");
+}
+
+#[test]
+fn a_start_that_cannot_be_read_is_remarked() {
+    let it = Installation::new();
+    let odd = invite("uid-1", "alice@example.test", "Some day").replace("20990601T090000Z", "someday");
+    it.invite("alice", "a.ics", &odd);
+    let preview = it.mms(&["preview", "alice@example.test", "--to", "Jitsi", "-o", "json"]).ends(0).json();
+    assert_eq!(preview[0]["Outcome"], "WouldMigrate", "{preview}");
+    assert!(preview[0]["Message"].as_str().unwrap().contains("start cannot be read"), "{preview}");
+    it.mms(&MIGRATE).ends(0);
+    let history = it.mms(&["history", "alice@example.test", "--meetings", "-o", "json"]).ends(0).json();
+    assert_eq!(history[0]["Message"], preview[0]["Message"]);
+}
+
+#[test]
 fn what_if_is_the_same_preview() {
     let (it, _) = with_one_meeting();
     let native = it.mms(&["preview", "alice@example.test", "--to", "Jitsi", "-o", "json"]).ends(0);

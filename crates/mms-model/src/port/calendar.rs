@@ -103,4 +103,9 @@ pub trait MeetingPages: Send {
     /// # Errors
     /// What ends the listing as a whole.
     async fn next(&mut self) -> Result<Option<Vec<Result<Meeting, (EventId, PortError)>>>, PortError>;
+
+    /// How many meetings the pages so far left out because they have ended; 0 where a server does not say.
+    fn passed_over(&self) -> u64 {
+        0
+    }
 }

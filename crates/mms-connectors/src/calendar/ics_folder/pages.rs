@@ -26,6 +26,8 @@ type Found = Result<Meeting, (EventId, PortError)>;
 pub(super) struct Pages {
     /// None while a page is being read, and after a page was given up in the middle.
     cursor: Option<Box<Cursor>>,
+    /// Events that have ended, up to the last page.
+    passed_over: u64,
 }
 
 struct Cursor {
@@ -38,6 +40,8 @@ struct Cursor {
     /// What is left of a file whose events are more than a page. It is looked up anew for the next
     /// one, because the page before may have changed it.
     rest: Option<Rest>,
+    /// Events that have ended.
+    passed_over: u64,
 }
 
 /// The events of a file that are still to come.
@@ -55,8 +59,9 @@ impl Pages {
             list: None,
             next_file: 0,
             rest: None,
+            passed_over: 0,
         };
-        Self { cursor: Some(Box::new(cursor)) }
+        Self { cursor: Some(Box::new(cursor)), passed_over: 0 }
     }
 }
 
@@ -78,10 +83,15 @@ impl MeetingPages for Pages {
             Ok((cursor, page))
         })
         .await?;
+        self.passed_over = cursor.passed_over;
         if page.is_some() {
             self.cursor = Some(cursor);
         }
         Ok(page)
+    }
+
+    fn passed_over(&self) -> u64 {
+        self.passed_over
     }
 }
 
@@ -129,7 +139,9 @@ impl Cursor {
         let upcoming = file.iter().flat_map(|file| {
             file.events().iter().filter(|event| !file.ended_before(event, self.certainly_past))
         });
-        let uids = upcoming.map(|event| event.uid.clone()).collect();
+        let uids: VecDeque<String> = upcoming.map(|event| event.uid.clone()).collect();
+        let events = file.as_ref().map_or(0, |file| file.events().len());
+        self.passed_over += events.saturating_sub(uids.len()) as u64;
         Some((Rest { relative, uids }, file))
     }
 
@@ -153,7 +165,8 @@ impl Cursor {
                     *bytes += meeting.content.len();
                     page.push(Ok(meeting));
                 }
-                Ok(_) => {}
+                Ok(Some(_)) => self.passed_over += 1,
+                Ok(None) => {}
                 Err(error) => page.push(Err(error)),
             }
         }
