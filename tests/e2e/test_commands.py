@@ -64,6 +64,10 @@ def test_doctor_tells_step_by_step(tmp_path, radicale):
     mms = Mms(tmp_path)
     mms.caldav_calendar(radicale, ["alice"])
     mms.write()
+    silent = mms.run("doctor", expect=1)
+    assert "[smtp]" in silent.stdout, "Radicale tells nobody, and neither could MMS"
+    mms.engine(notify="none")
+    mms.write()
     good = mms.run("doctor")
     assert "dav" in good.stdout and "Failed" not in good.stdout
     credentials = tmp_path / "dav-users.toml"
