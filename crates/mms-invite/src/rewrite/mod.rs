@@ -2,6 +2,7 @@
 //! else.
 
 mod property;
+pub(crate) mod splice;
 
 use std::sync::Arc;
 
@@ -13,8 +14,9 @@ use mms_model::{
 
 use crate::event::{Source, Sources, find, instance_id};
 use crate::ical::{Component, Document, Edits, Line};
-use crate::recognise::{BodyFormat, Findings, Recogniser};
+use crate::recognise::{Findings, Recogniser};
 use crate::render::{TemplateError, Templates};
+use splice::Splice;
 
 /// Why a meeting's content cannot be rewritten.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -171,77 +173,35 @@ impl ComponentChange<'_, '_> {
         let mut replaced = 0;
         for (index, (format, source)) in sources.bodies.iter().enumerate() {
             let text = &source.text.decoded;
-            let mut after = String::with_capacity(text.len() + 512);
-            let mut at = 0;
-            let mut first = true;
-            for block in findings.blocks.iter().filter(|block| block.body == index) {
-                let (Some(between), Some(old)) =
-                    (text.get(at..block.range.start), text.get(block.range.clone()))
-                else {
-                    continue;
-                };
-                let new = if first { self.block(*format, old)? } else { String::new() };
-                first = false;
-                after.push_str(between);
-                after.push_str(&new);
-                at = block.range.end;
-                self.splice(source, &block.range, &new)?;
-            }
-            after.push_str(text.get(at..).unwrap_or_default());
-            replaced += usize::from(!first);
-            self.note(source, after);
+            let blocks = findings.blocks.iter().filter(|b| b.body == index).map(|b| &b.range);
+            let splices = splice::blocks(text, *format, blocks, self.replacement, &self.editor.templates)?;
+            replaced += usize::from(!splices.is_empty());
+            self.splice_all(source, &splices)?;
         }
         Ok(replaced)
     }
 
-    /// The new block, with the blank lines around it that the old one took in.
-    fn block(&self, format: BodyFormat, old: &str) -> Result<String, RewriteError> {
-        let Replacement { target, language, .. } = self.replacement;
-        let block = self.editor.templates.render(format, target, language)?;
-        let leading = &old[..old.len() - old.trim_start().len()];
-        let leading = &leading[..leading.rfind('\n').map_or(0, |n| n + 1)];
-        let trailing = &old[old.trim_end().len()..];
-        Ok(format!("{leading}{block}{trailing}"))
-    }
-
-    /// Replaces what names the meeting in LOCATION: a link by the link, a label by the label. Where no
-    /// block tells how to join, the first label becomes the link. Returns what became of each.
+    /// Replaces what names the meeting in LOCATION. Returns what became of each.
     fn location(
         &mut self,
         sources: &Sources<'_>,
         findings: &Findings,
         has_block: bool,
     ) -> Result<Vec<(String, String)>, RewriteError> {
-        let mut replaced = Vec::new();
-        let Some(source) = &sources.location else { return Ok(replaced) };
+        let Some(source) = &sources.location else { return Ok(Vec::new()) };
         let text = &source.text.decoded;
-        let target = &self.replacement.target;
-        let is_link = |old: &str| old.contains("://");
-        let linked = findings.location.iter().any(|r| text.get(r.clone()).is_some_and(is_link));
-        let mut link_due = linked || !has_block;
-        let mut after = String::with_capacity(text.len());
-        let mut at = 0;
-        for range in &findings.location {
-            let (Some(between), Some(old)) = (text.get(at..range.start), text.get(range.clone())) else {
-                continue;
-            };
-            let new = if link_due && (is_link(old) || !linked) {
-                link_due = false;
-                target.join_url.as_str()
-            } else if is_link(old) {
-                ""
-            } else {
-                target.display_name.as_str()
-            };
-            after.push_str(between);
-            after.push_str(new);
-            at = range.end;
+        let splices = splice::location(text, &findings.location, has_block, &self.replacement.target);
+        self.splice_all(source, &splices)?;
+        let old = |range: &std::ops::Range<usize>| text.get(range.clone()).unwrap_or_default().to_owned();
+        Ok(splices.into_iter().map(|(range, new)| (old(&range), new)).collect())
+    }
+
+    fn splice_all(&mut self, source: &Source<'_>, splices: &[Splice]) -> Result<(), RewriteError> {
+        for (range, new) in splices {
             self.splice(source, range, new)?;
-            replaced.push((old.to_owned(), new.to_owned()));
         }
-        after.push_str(text.get(at..).unwrap_or_default());
-        self.note(source, after);
-        Ok(replaced)
+        self.note(source, splice::apply(&source.text.decoded, splices));
+        Ok(())
     }
 
     /// Exchange repeats LOCATION in structured properties, and Outlook shows those. One that lists

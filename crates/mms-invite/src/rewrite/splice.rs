@@ -1,0 +1,87 @@
+//! The pieces of a body or a LOCATION that change, and what they become.
+
+use std::ops::Range;
+
+use mms_model::{JoinInformation, Replacement};
+
+use crate::recognise::BodyFormat;
+use crate::render::{TemplateError, Templates};
+
+/// Bytes of a text, and what comes in their place.
+pub(crate) type Splice = (Range<usize>, String);
+
+/// The text with its splices done, which are in order and do not overlap.
+pub(crate) fn apply(text: &str, splices: &[Splice]) -> String {
+    let mut after = String::with_capacity(text.len() + 512);
+    let mut at = 0;
+    for (range, new) in splices {
+        after.push_str(text.get(at..range.start).unwrap_or_default());
+        after.push_str(new);
+        at = range.end;
+    }
+    after.push_str(text.get(at..).unwrap_or_default());
+    after
+}
+
+/// The new block in place of the first of `blocks`; the others are pieces or repetitions of the old one
+/// and go.
+pub(crate) fn blocks<'a>(
+    text: &str,
+    format: BodyFormat,
+    blocks: impl Iterator<Item = &'a Range<usize>>,
+    replacement: &Replacement,
+    templates: &Templates,
+) -> Result<Vec<Splice>, TemplateError> {
+    let mut splices = Vec::new();
+    for range in blocks {
+        let Some(old) = text.get(range.clone()) else { continue };
+        let new =
+            if splices.is_empty() { block(format, old, replacement, templates)? } else { String::new() };
+        splices.push((range.clone(), new));
+    }
+    Ok(splices)
+}
+
+/// The new block, with the blank lines around it that the old one took in.
+fn block(
+    format: BodyFormat,
+    old: &str,
+    replacement: &Replacement,
+    templates: &Templates,
+) -> Result<String, TemplateError> {
+    let mut block = templates.render(format, &replacement.target, &replacement.language)?;
+    if old.contains("\r\n") {
+        block = block.replace('\n', "\r\n");
+    }
+    let leading = &old[..old.len() - old.trim_start().len()];
+    let leading = &leading[..leading.rfind('\n').map_or(0, |n| n + 1)];
+    let trailing = &old[old.trim_end().len()..];
+    Ok(format!("{leading}{block}{trailing}"))
+}
+
+/// What becomes of the places in LOCATION that name the meeting: a link becomes the link, a label the
+/// label. Where no block tells how to join, the first label becomes the link.
+pub(crate) fn location(
+    text: &str,
+    places: &[Range<usize>],
+    has_block: bool,
+    target: &JoinInformation,
+) -> Vec<Splice> {
+    let is_link = |old: &str| old.contains("://");
+    let linked = places.iter().any(|place| text.get(place.clone()).is_some_and(is_link));
+    let mut link_due = linked || !has_block;
+    let mut splices = Vec::new();
+    for place in places {
+        let Some(old) = text.get(place.clone()) else { continue };
+        let new = if link_due && (is_link(old) || !linked) {
+            link_due = false;
+            target.join_url.as_str()
+        } else if is_link(old) {
+            ""
+        } else {
+            target.display_name.as_str()
+        };
+        splices.push((place.clone(), new.to_owned()));
+    }
+    splices
+}
