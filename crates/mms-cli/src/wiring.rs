@@ -23,7 +23,7 @@ use mms_model::{
 };
 use mms_store::{Access, SqliteStore};
 
-use crate::config::{CalendarKind, Config, PlatformKind};
+use crate::config::{self, CalendarKind, Config, PlatformKind};
 use crate::failure::Failure;
 use crate::nearest::nearest;
 
@@ -54,10 +54,13 @@ pub fn directory(config: &Config) -> Result<Arc<dyn Directory>, Failure> {
 pub fn file_directory(config: &Config) -> Result<FileDirectory, Failure> {
     let path = &config.directory.file;
     if !path.exists() {
+        let line =
+            config::text_of(&config.path).ok().and_then(|text| config::line_of_section(&text, "directory"));
         return Err(Failure::usage(format!(
-            "{}: [directory] the file {} is not there: make it, with the header upn,display_name,addresses,calendar,place \
+            "{}{}: [directory] the file {} is not there: make it, with the header upn,display_name,addresses,calendar,place \
              and a line for each user (docs/directory.md), or correct the path",
             config.path.display(),
+            line.map(|line| format!(":{line}")).unwrap_or_default(),
             path.display()
         )));
     }

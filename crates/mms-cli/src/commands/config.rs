@@ -9,7 +9,7 @@ use mms_model::port::RequestStore;
 use crate::config::{self, example::EXAMPLE, locate, show};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Format, Rows, Value, print_text, tell};
+use crate::output::{Format, Rows, Value, counted, print_text, tell};
 use crate::wiring::{self, audit, audit::Finding};
 
 /// Arguments of `mms config`.
@@ -78,11 +78,11 @@ fn check(context: &Context) -> Result<(), Failure> {
     findings.extend(audit::users(&config, &directory));
     report(&findings)?;
     print_text(&format!(
-        "{} is good: {} users, {} calendars, {} platforms. `mms doctor` tries it against the servers.\n",
+        "{} is good: {}, {}, {}. `mms doctor` tries it against the servers.\n",
         config.path.display(),
-        directory.len(),
-        config.calendars.len(),
-        config.platforms.len()
+        counted(directory.len(), "user"),
+        counted(config.calendars.len(), "calendar"),
+        counted(config.platforms.len(), "platform")
     ))
 }
 

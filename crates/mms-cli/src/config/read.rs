@@ -293,6 +293,9 @@ fn explained(message: &str) -> String {
     if let (true, Some(name)) = (message.starts_with("missing field"), quoted.first()) {
         return format!("the key \"{name}\" is missing");
     }
+    if message == "wanted string or table" {
+        return "this is not text: write text in quotes".to_owned();
+    }
     if let Some(said) = wrong_type(message) {
         return said;
     }
@@ -304,28 +307,28 @@ fn wrong_type(message: &str) -> Option<String> {
     let rest = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))?;
     let (found, expected) = rest.rsplit_once(", expected ")?;
     let expected = match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" | "nonzero u32" => "a whole number, 0 or more",
+        "u16" => "a whole number from 0 to 65535",
+        "u8" | "u32" | "u64" | "usize" | "nonzero u32" => "a whole number, 0 or more",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
         "f32" | "f64" => "a number",
         "a boolean" => "true or false",
         "a string" | "path string" | "a string or map" => "text in quotes",
         "a sequence" => "a list in brackets",
         "a map" => "a table in braces",
+        other if other.starts_with("internally tagged enum") => "a table in braces with the key \"type\"",
         other if other.starts_with("struct ") => "a table in braces",
         other => other,
     };
-    let found = found
-        .strip_prefix("string ")
-        .map(|text| format!("the text {text}"))
-        .or_else(|| {
-            found.strip_prefix("integer ").map(|number| format!("the number {}", number.replace('`', "")))
-        })
-        .or_else(|| found.strip_prefix("boolean ").map(|value| value.replace('`', "")))
-        .unwrap_or_else(|| match found {
-            "map" => "a table".to_owned(),
-            "sequence" => "a list".to_owned(),
-            other => other.replace('`', ""),
-        });
+    let bare = |value: &str| value.replace('`', "").trim_end_matches(" as i128").to_owned();
+    let found = match found.split_once(' ') {
+        Some(("string", text)) => format!("the text {text}"),
+        Some(("integer", number)) => format!("the number {}", bare(number)),
+        Some(("floating", number)) => format!("the number {}", bare(number.trim_start_matches("point "))),
+        Some(("boolean", value)) => bare(value),
+        _ if found == "map" => "a table".to_owned(),
+        _ if found == "sequence" => "a list".to_owned(),
+        _ => bare(found),
+    };
     Some(format!("this is {found}: write {expected}"))
 }
 
@@ -389,6 +392,26 @@ mod tests {
         insta::assert_snapshot!(
             error(&format!("{MINIMAL}[engine]\nworkers = -2\n")),
             @r#"/etc/mms/mms.toml:7: [engine] this is the number -2: write a whole number, 0 or more"#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[retention]\nhistory = 30\n")),
+            @r#"/etc/mms/mms.toml:7: [retention] this is the number 30: write a duration in quotes, as in "90min", "12h" or "30d""#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[smtp]\nhost = \"m\"\nport = 70000\n")),
+            @"/etc/mms/mms.toml:8: [smtp] this is the number 70000: write a whole number from 0 to 65535"
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[calendar.b]\nkind = \"caldav\"\nurl = \"https://h/\"\nauth = \"basic\"\n")),
+            @r#"/etc/mms/mms.toml:9: [calendar.b] this is the text "basic": write a table in braces with the key "type""#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[engine]\nmax_attendees = 1.5\n")),
+            @"/etc/mms/mms.toml:7: [engine] this is the number 1.5: write a whole number, 0 or more"
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[engine]\nnotify = true\n")),
+            @"/etc/mms/mms.toml:7: [engine] this is not text: write text in quotes"
         );
         insta::assert_snapshot!(
             error(&format!("{MINIMAL}[engine]\nraise_sequence = \"yes\"\n")),

@@ -108,6 +108,11 @@ pub fn tell_raw(text: &str) {
 /// A line for people is cut behind so many characters; what is longer came from outside and fills the screen.
 const LONGEST_LINE: usize = 2_000;
 
+/// A number of things: `1 user`, `2 users`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Text from anywhere in one line that is safe to show, and not longer than a screen.
 pub fn one_line(text: &str) -> String {
     let mut line = String::new();

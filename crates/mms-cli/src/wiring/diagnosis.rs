@@ -11,6 +11,7 @@ use mms_model::{Identity, SystemClock, User};
 
 use crate::config::{CalendarKind, Config};
 use crate::failure::Failure;
+use crate::output::counted;
 use crate::wiring::audit::{self, Finding};
 
 /// Every step, under the name of what it is about.
@@ -27,7 +28,7 @@ pub async fn diagnose(
     )];
     let users = match users(config, identity).await {
         Ok((users, findings)) => {
-            let all = DiagnosticStep::passed("file", format!("{} users", users.len()));
+            let all = DiagnosticStep::passed("file", counted(users.len(), "user"));
             let found = findings.into_iter().take(MOST_FINDINGS).map(|finding| step("users", finding));
             steps.extend(std::iter::once(all).chain(found).map(|step| ("directory".to_owned(), step)));
             users
@@ -44,9 +45,9 @@ pub async fn diagnose(
         let user =
             users.iter().find(|user| user.calendar.as_ref().is_some_and(|place| place.connector == *name));
         let mut found = calendar(kind, user).await;
-        if !found.iter().any(DiagnosticStep::is_failure) {
-            found.extend(untold(config, name, user).await);
-        }
+        // What cannot be opened cannot be asked; folders need not be.
+        let user = user.filter(|_| !found.iter().any(DiagnosticStep::is_failure));
+        found.extend(untold(config, name, user).await);
         steps.extend(found.into_iter().map(|step| (format!("calendar.{name}"), step)));
     }
     steps.extend(platforms(config));
