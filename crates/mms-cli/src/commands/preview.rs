@@ -9,7 +9,7 @@ use super::history::reason;
 use crate::context::Context;
 use crate::diff;
 use crate::failure::Failure;
-use crate::output::{Format, Rows, Style, Value, one_line, print_text, tell};
+use crate::output::{Format, Rows, Style, Value, is_closed, one_line, print_text, tell};
 use crate::users::Choice;
 use crate::wiring::{self, engine_failure};
 
@@ -49,6 +49,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         "Message",
         "Changes",
     ]);
+    let is_list = context.output.format().is_none_or(|format| format == Format::List);
     let shows_diff = arguments.diff && context.output.format().is_none();
     let mut passed_over = 0;
     for user in &users {
@@ -57,10 +58,13 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         passed_over +=
             installation.engine.preview(user, &migration, &mut take).await.map_err(engine_failure)?;
         for planned in &planned {
+            if is_closed() {
+                return Ok(());
+            }
             if shows_diff {
                 print_text(&with_diff(&user.upn, planned, context.output.style()))?;
             }
-            rows.push(row(&user.upn, planned));
+            rows.push(row(&user.upn, planned, is_list));
         }
     }
     if !shows_diff || rows.is_empty() {
@@ -83,7 +87,8 @@ fn outcome(planned: &Previewed) -> &'static str {
     }
 }
 
-fn row(upn: &str, planned: &Previewed) -> Vec<Value> {
+/// The row of a meeting; for people (`is_list`) with the lines that change instead of whole texts.
+fn row(upn: &str, planned: &Previewed, is_list: bool) -> Vec<Value> {
     let record = &planned.record;
     vec![
         Value::text(upn),
@@ -94,7 +99,11 @@ fn row(upn: &str, planned: &Previewed) -> Vec<Value> {
         Value::optional(record.old_url.clone()),
         Value::optional(record.new_url.clone()),
         Value::text(reason(record)),
-        Value::List(planned.changes.iter().map(change).collect()),
+        if is_list {
+            Value::text(changes(&planned.changes, Style::plain()))
+        } else {
+            Value::List(planned.changes.iter().map(change).collect())
+        },
     ]
 }
 

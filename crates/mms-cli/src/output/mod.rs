@@ -11,6 +11,7 @@ pub use style::{Style, printable};
 pub use value::{Rows, Value};
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 
@@ -133,7 +134,18 @@ pub fn one_line(text: &str) -> String {
 
 /// `mms status | head` is no failure.
 fn ignore_closed_pipe(error: &io::Error) -> Result<(), Failure> {
-    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(Failure::output(error)) }
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        return Err(Failure::output(error));
+    }
+    CLOSED.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether nobody reads stdout any more: a command that only shows things may end then.
+pub fn is_closed() -> bool {
+    CLOSED.load(Ordering::Relaxed)
 }
 
 #[cfg(test)]

@@ -11,20 +11,25 @@ use crate::installation::{CONFIGURATION, Installation, command, invite};
 /// A daemon that ends with the value.
 struct Daemon {
     child: Child,
-    log: BufReader<std::process::ChildStderr>,
+    /// None once nobody reads it any more.
+    log: Option<BufReader<std::process::ChildStderr>>,
 }
 
 impl Daemon {
     /// Starts it and waits until it says that it runs.
     fn start(it: &Installation) -> Self {
-        let mut child = command(&it.path(".")).arg("serve").stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_with(it, &["serve"])
+    }
+
+    fn start_with(it: &Installation, arguments: &[&str]) -> Self {
+        let mut child = command(&it.path(".")).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         while !line.contains("the daemon runs") {
             line.clear();
             assert_ne!(log.read_line(&mut line).unwrap(), 0, "the daemon ended before it ran");
         }
-        Self { child, log }
+        Self { child, log: Some(log) }
     }
 
     /// Asks it to end; its exit code and the rest of its log.
@@ -32,7 +37,9 @@ impl Daemon {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let mut rest = String::new();
-        self.log.read_to_string(&mut rest).unwrap();
+        if let Some(log) = &mut self.log {
+            log.read_to_string(&mut rest).unwrap();
+        }
         (self.child.wait().unwrap().code(), rest)
     }
 }
@@ -96,6 +103,18 @@ fn a_daemon_does_what_is_asked_for_and_stops_when_told() {
     let (status, stopped) = daemon.terminate();
     assert_eq!(status, Some(0), "{stopped}");
     assert!(!it.path("state/admin.sock").exists());
+}
+
+#[test]
+fn a_daemon_goes_on_when_nobody_reads_its_log() {
+    let it = Installation::new();
+    it.invite("alice", "a.ics", &invite("uid-1", "alice@example.test", "Weekly sync"));
+    let mut daemon = Daemon::start_with(&it, &["-vv", "serve"]);
+    daemon.log.take();
+    it.mms(&["start", "alice@example.test", "--to", "Jitsi", "--now"]).ends(0);
+    until(|| it.mms(&["status", "--summary"]).ends(0).out.contains("Succeeded          1"));
+    assert_eq!(ask(&it, "GET", "/api/v1/health", "").0, 200);
+    assert_eq!(daemon.terminate().0, Some(0));
 }
 
 #[test]

@@ -134,6 +134,9 @@ fn a_preview_with_diff_shows_both_texts() {
     let run = it.mms(&["preview", "alice@example.test", "--to", "Jitsi", "--diff"]).ends(0);
     assert!(run.out.contains("- https://example.zoom.us/j/81234567890?pwd=abcDEF123"), "{}", run.out);
     assert!(run.out.contains("+ https://meet.example.test/"), "{}", run.out);
+    let list = it.mms(&["preview", "alice@example.test", "--to", "Jitsi"]).ends(0).out;
+    assert!(list.contains("                    - https://example.zoom.us/j/81234567890"), "{list}");
+    assert!(list.contains("Changes           :   DESCRIPTION (Master)"), "{list}");
 }
 
 #[test]
