@@ -6,8 +6,18 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Rows, Style, Value, style::printable};
 
-/// What is copied from one command into the next is never cut.
-const NEVER_CUT: [&str; 5] = ["CorrelationId", "Identity", "Uid", "UserId", "UserPrincipalName"];
+/// What is copied from one command into the next is never cut, nor are dates, which would lose their time.
+const NEVER_CUT: [&str; 9] = [
+    "CorrelationId",
+    "CreateDate",
+    "Date",
+    "DueDate",
+    "Identity",
+    "ModifiedDate",
+    "Uid",
+    "UserId",
+    "UserPrincipalName",
+];
 
 /// No column of text gets narrower than that.
 const NARROWEST: usize = 12;
