@@ -509,9 +509,8 @@ impl Run<'_> {
     async fn verify(&mut self, written: Vec<(JournalEntry, Vec<Attendee>, Updated)>) -> Result<(), Stop> {
         let entries = written.iter().map(|(entry, ..)| (entry.event.clone(), None)).collect();
         self.advance(JournalState::Written, entries).await?;
-        let current = self.reread(written.iter().map(|(entry, ..)| entry.event.clone()).collect()).await;
         let mut verified = Vec::new();
-        for ((entry, before, updated), current) in written.into_iter().zip(current) {
+        for ((entry, before, updated), current) in self.read_back(written).await {
             match current {
                 // It stands in the journal as written: the next attempt goes on.
                 Err(error) => {
@@ -550,6 +549,24 @@ impl Run<'_> {
             }
         }
         self.complete(verified).await
+    }
+
+    /// Writes with the meeting as the calendar holds it since.
+    async fn read_back(
+        &self,
+        mut written: Vec<(JournalEntry, Vec<Attendee>, Updated)>,
+    ) -> Vec<((JournalEntry, Vec<Attendee>, Updated), Result<Option<Meeting>, PortError>)> {
+        let read: Vec<_> = written.iter_mut().map(|(.., updated)| updated.read_back.take()).collect();
+        let unread = written.iter().zip(&read).filter(|(_, read)| read.is_none());
+        let mut reread =
+            self.reread(unread.map(|((entry, ..), _)| entry.event.clone()).collect()).await.into_iter();
+        written
+            .into_iter()
+            .zip(read)
+            .filter_map(|(write, read)| {
+                Some((write, read.map_or_else(|| reread.next(), |m| Some(Ok(Some(m))))?))
+            })
+            .collect()
     }
 
     fn reads_back(&self, entry: &JournalEntry, current: &Meeting) -> bool {

@@ -348,6 +348,7 @@ impl UserCalendar for World {
                     version: Version(event.version.to_string()),
                     attendees_told: if self.server_sends { event.attendees.len() as u32 } else { 0 },
                     remarks: vec![],
+                    read_back: None,
                 })
             });
             // The write happened, its answer has not arrived: a crash may fall here.

@@ -45,6 +45,9 @@ pub struct Updated {
     /// What an administrator should know of what the server made of the write (answers reset, a
     /// delivery refused), with its code. The write itself stands.
     pub remarks: Vec<(crate::Code, String)>,
+    /// The meeting as the calendar holds it now, with all its instances, where the connector has read it
+    /// back already; none has it read again.
+    pub read_back: Option<Meeting>,
 }
 
 /// One user's calendars.

@@ -1,6 +1,6 @@
 //! One user's calendars on the server.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -46,6 +46,9 @@ pub(super) struct CalDavUserCalendar {
 /// What one event turned out to be: a meeting, none of interest, or unreadable.
 pub(super) type ReadEvent = Result<Option<Meeting>, (EventId, PortError)>;
 
+/// What stands at an address; `None` where the event is gone.
+type Fetched = (Url, Result<Option<Stored>, PortError>);
+
 impl CalDavUserCalendar {
     /// An event's id: its path, which stays the same however the server is reached.
     pub(super) fn id(url: &Url) -> EventId {
@@ -56,21 +59,35 @@ impl CalDavUserCalendar {
         self.session.resolve(self.session.base(), &id.0).map_err(no_answer)
     }
 
-    /// Reads a page of events; `None` in place of an event that is gone.
+    /// Reads a page of events; those that are gone are left out.
     pub(super) async fn read_page(
         &self,
         calendar: &Url,
         events: Vec<Url>,
         from: Timestamp,
     ) -> Result<Vec<ReadEvent>, PortError> {
+        let fetched = self.fetch(calendar, events).await?;
+        let read = |(url, stored)| match stored {
+            Ok(Some(stored)) => Some(self.meeting(stored, from).map_err(|error| (Self::id(&url), error))),
+            Ok(None) => None,
+            Err(error) => Some(Err((Self::id(&url), error))),
+        };
+        Ok(fetched.into_iter().filter_map(read).collect())
+    }
+
+    /// Fetches events of one calendar, in one request where the server takes it; the answers are in no order.
+    ///
+    /// # Errors
+    /// What would stop every event.
+    async fn fetch(&self, calendar: &Url, events: Vec<Url>) -> Result<Vec<Fetched>, PortError> {
         if !self.multiget_refused.load(Ordering::Relaxed) {
             let max_event = self.session.settings().max_body;
             match dav::multiget(&self.session, calendar, &events, max_event).await {
-                Ok(items) => return self.read_items(items, events, from).await,
+                Ok(items) => return self.sort_items(items, events).await,
                 Err(error) => self.weigh(error, calendar)?,
             }
         }
-        self.read_singly(events, from).await
+        self.fetch_singly(events).await
     }
 
     /// Whether a failed multiget is worth reading the events one by one.
@@ -93,12 +110,11 @@ impl CalDavUserCalendar {
         }
     }
 
-    async fn read_items(
+    async fn sort_items(
         &self,
         items: Vec<super::multistatus::Item>,
         events: Vec<Url>,
-        from: Timestamp,
-    ) -> Result<Vec<ReadEvent>, PortError> {
+    ) -> Result<Vec<Fetched>, PortError> {
         let mut by_path: HashMap<String, super::multistatus::Item> = HashMap::with_capacity(items.len());
         for item in items {
             if let Ok(url) = self.session.resolve(self.session.base(), &item.href) {
@@ -109,43 +125,36 @@ impl CalDavUserCalendar {
         let mut left_out = Vec::new();
         for url in events {
             match by_path.remove(&identity(&url)) {
-                Some(item) if matches!(item.status, Some(404 | 410)) => {}
+                Some(item) if matches!(item.status, Some(404 | 410)) => out.push((url, Ok(None))),
                 Some(item) => match item.properties.calendar_data {
                     Some(data) => {
                         let tags =
                             Tags { etag: item.properties.etag, schedule_tag: item.properties.schedule_tag };
-                        let stored = Stored { url, tags, content: with_crlf(data.into_bytes()) };
-                        out.push(self.read_event(stored, from));
+                        let content = with_crlf(data.into_bytes());
+                        out.push((url.clone(), Ok(Some(Stored { url, tags, content }))));
                     }
                     None => left_out.push(url),
                 },
                 None => left_out.push(url),
             }
         }
-        out.extend(self.read_singly(left_out, from).await?);
+        out.extend(self.fetch_singly(left_out).await?);
         Ok(out)
     }
 
-    async fn read_singly(&self, events: Vec<Url>, from: Timestamp) -> Result<Vec<ReadEvent>, PortError> {
+    async fn fetch_singly(&self, events: Vec<Url>) -> Result<Vec<Fetched>, PortError> {
         let mut reads = stream::iter(events)
             .map(|url| async move { (object::get(&self.session, &url).await, url) })
             .buffered(self.session.settings().concurrency);
         let mut out = Vec::new();
         while let Some((outcome, url)) = reads.next().await {
             match outcome {
-                Ok(Some(stored)) => out.push(self.read_event(stored, from)),
-                Ok(None) => {}
-                // What stops the next event as well stops the listing.
+                // What stops the next event as well stops them all.
                 Err(error) if stops_all(&error) => return Err(error),
-                Err(error) => out.push(Err((Self::id(&url), error))),
+                outcome => out.push((url, outcome)),
             }
         }
         Ok(out)
-    }
-
-    fn read_event(&self, stored: Stored, from: Timestamp) -> ReadEvent {
-        let id = Self::id(&stored.url);
-        self.meeting(stored, from).map_err(|error| (id, error))
     }
 
     /// The meeting in an event; `None` where it holds no VEVENT.
@@ -172,7 +181,8 @@ impl CalDavUserCalendar {
         }))
     }
 
-    async fn update_one(&self, update: Update) -> Result<Updated, PortError> {
+    /// Writes one event. What the server made of it is read afterwards, a page at a time.
+    async fn write(&self, update: Update) -> Result<Written, PortError> {
         let url = self.url(&update.id)?;
         self.check_choice(&update, &url)?;
         let tags = Tags::of(&update.version);
@@ -186,37 +196,28 @@ impl CalDavUserCalendar {
             )
         })?;
         let old_links = self.look_before(&url, &tags).await?;
-        let (answer, stored) = match self.put_and_read(&update, &url, &tags, &condition).await? {
-            Written::Read(answer, stored) => (answer, stored),
-            Written::Unread(answer, why) => return Ok(unverified(answer, &url, &why)),
-        };
-        self.examine(&update, stored, &answer, old_links)
+        let (answer, stored) = self.put(&update, &url, &tags, &condition).await?;
+        Ok(Written { update, url, answer, stored, old_links })
     }
 
-    /// Writes and reads back. A write whose connection broke before the server had it is sent once more,
-    /// as one on a kept-alive connection that the server had closed (SOGo); its condition keeps it from
-    /// taking effect twice.
-    async fn put_and_read(
+    /// Sends a write; the event as stored comes along where it had to be read to tell whether it was taken. A write
+    /// whose connection broke before the server had it is sent once more, as one on a kept-alive connection that the
+    /// server had closed (SOGo); its condition keeps it from taking effect twice.
+    async fn put(
         &self,
         update: &Update,
         url: &Url,
         tags: &Tags,
         condition: &Condition,
-    ) -> Result<Written, PortError> {
+    ) -> Result<(Tags, Option<Stored>), PortError> {
         let mut again = true;
         loop {
             match object::put(&self.session, url, condition, update.content.clone(), !again).await? {
-                Put::Taken(answer) => {
-                    return Ok(match object::get(&self.session, url).await {
-                        Ok(Some(stored)) => Written::Read(answer, stored),
-                        Ok(None) => Written::Unread(answer, "it was deleted right after".to_owned()),
-                        Err(error) => Written::Unread(answer, error.message),
-                    });
-                }
+                Put::Taken(answer) => return Ok((answer, None)),
                 Put::Unknown(error) => {
                     let Some(stored) = object::get(&self.session, url).await? else { return Err(gone(url)) };
                     if self.same_meeting(&update.content, &stored.content) {
-                        return Ok(Written::Read(Tags::default(), stored));
+                        return Ok((Tags::default(), Some(stored)));
                     }
                     if stored.tags.etag != tags.etag {
                         return Err(changed(url));
@@ -228,6 +229,48 @@ impl CalDavUserCalendar {
                 }
             }
         }
+    }
+
+    /// Fetches what was written and not read yet, a request for each calendar.
+    async fn read_back<'a>(
+        &self,
+        written: impl Iterator<Item = &'a Written>,
+    ) -> HashMap<String, Result<Option<Stored>, PortError>> {
+        let mut calendars: BTreeMap<Url, Vec<Url>> = BTreeMap::new();
+        for write in written.filter(|write| write.stored.is_none()) {
+            if let Ok(calendar) = write.url.join("./") {
+                calendars.entry(calendar).or_default().push(write.url.clone());
+            }
+        }
+        let mut found = HashMap::new();
+        for (calendar, events) in calendars {
+            match self.fetch(&calendar, events.clone()).await {
+                Ok(fetched) => {
+                    found.extend(fetched.into_iter().map(|(url, stored)| (identity(&url), stored)))
+                }
+                Err(error) => found.extend(events.iter().map(|url| {
+                    (identity(url), Err(PortError::new(error.kind, error.code, error.message.clone())))
+                })),
+            }
+        }
+        found
+    }
+
+    /// Weighs a write against what was read back of it.
+    fn weigh_write(
+        &self,
+        written: Written,
+        found: &mut HashMap<String, Result<Option<Stored>, PortError>>,
+    ) -> Result<Updated, PortError> {
+        let Written { update, url, answer, stored, old_links } = written;
+        let stored = match (stored, found.remove(&identity(&url))) {
+            (Some(stored), _) | (None, Some(Ok(Some(stored)))) => stored,
+            (None, None | Some(Ok(None))) => {
+                return Ok(unverified(answer, &url, "it was deleted right after"));
+            }
+            (None, Some(Err(error))) => return Ok(unverified(answer, &url, &error.message)),
+        };
+        self.examine(&update, stored, &answer, old_links)
     }
 
     /// A server that sends updates by itself sends them to everybody; RFC 6638 knows no other way that
@@ -342,6 +385,7 @@ impl CalDavUserCalendar {
             version: stored.tags.version(),
             attendees_told: if scheduled { found.told } else { 0 },
             remarks,
+            read_back: self.meeting(stored, Timestamp::UNIX_EPOCH).ok().flatten(),
         })
     }
 
@@ -370,12 +414,15 @@ impl CalDavUserCalendar {
     }
 }
 
-/// How a write ended.
-enum Written {
-    /// Taken and read back, with the tags of the answer.
-    Read(Tags, Stored),
-    /// Taken, but not read back; why.
-    Unread(Tags, String),
+/// A write that the server took.
+struct Written {
+    update: Update,
+    url: Url,
+    /// The tags of the answer.
+    answer: Tags,
+    /// What stands there since, where it was read already.
+    stored: Option<Stored>,
+    old_links: BTreeSet<(String, String)>,
 }
 
 fn gone(url: &Url) -> PortError {
@@ -398,6 +445,7 @@ fn unverified(tags: Tags, url: &Url, why: &str) -> Updated {
             Code::WriteNotVerified,
             format!("the server took the update of {}, but it could not be read back: {why}", place(url)),
         )],
+        read_back: None,
     }
 }
 
@@ -448,10 +496,12 @@ impl UserCalendar for CalDavUserCalendar {
     }
 
     async fn update(&self, updates: Vec<Update>) -> Vec<Result<Updated, PortError>> {
-        stream::iter(updates)
-            .map(|update| self.update_one(update))
+        let written: Vec<_> = stream::iter(updates)
+            .map(|update| self.write(update))
             .buffered(self.session.settings().concurrency)
             .collect()
-            .await
+            .await;
+        let mut found = self.read_back(written.iter().flatten()).await;
+        written.into_iter().map(|write| self.weigh_write(write?, &mut found)).collect()
     }
 }

@@ -160,7 +160,7 @@ fn write_file(
         prepared.commit(&path, &file.bytes, &file.metadata)?;
     }
     for ((_, change), version) in accepted.iter().zip(changed.versions) {
-        let updated = Updated { version, attendees_told: 0, remarks: Vec::new() };
+        let updated = Updated { version, attendees_told: 0, remarks: Vec::new(), read_back: None };
         outcomes.push((change.position, Ok(updated)));
     }
     Ok(changed.is_change)
