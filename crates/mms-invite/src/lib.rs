@@ -3,6 +3,7 @@
 pub mod event;
 pub mod ical;
 pub mod input;
+pub mod item;
 pub mod itip;
 pub mod recognise;
 pub mod render;

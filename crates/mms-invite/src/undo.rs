@@ -5,6 +5,7 @@ use mms_model::{InstanceId, PartChange, Rewritten};
 
 use crate::event::instance_id;
 use crate::ical::{Component, Document, Edits, Line, Text};
+use crate::item::ItemError;
 use crate::rewrite::utc;
 
 /// Why a change cannot be taken back.
@@ -19,6 +20,9 @@ pub enum UndoError {
         /// Which property.
         property: String,
     },
+    /// The content is no item of an Exchange calendar.
+    #[error(transparent)]
+    Item(#[from] ItemError),
 }
 
 /// Takes the change from `original` to `written` back out of `current`: each content line that the
@@ -249,7 +253,7 @@ fn merge(
 }
 
 /// Lengths of the common beginning and end, on character boundaries.
-fn common(a: &str, b: &str) -> (usize, usize) {
+pub(crate) fn common(a: &str, b: &str) -> (usize, usize) {
     let head: usize = a.chars().zip(b.chars()).take_while(|(x, y)| x == y).map(|(c, _)| c.len_utf8()).sum();
     let limit = a.len().min(b.len()) - head;
     let mut tail = 0;

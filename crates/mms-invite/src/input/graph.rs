@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::item::graph_name;
 use crate::recognise::BodyFormat;
 
 use super::Item;
@@ -43,8 +44,7 @@ pub(super) fn event(object: &Map<String, Value>) -> Item {
     let extended = object.get("singleValueExtendedProperties").and_then(Value::as_array);
     for property in extended.into_iter().flatten() {
         let id = property.get("id").and_then(Value::as_str).unwrap_or_default();
-        // "String {00020329-…} Name SkypeTeamsMeetingUrl"
-        let name = id.split_once(" Name ").map(|(_, name)| name.trim().to_owned());
+        let name = graph_name(id).map(str::to_owned);
         item.properties.extend(name.zip(string(property.get("value"))));
     }
     item

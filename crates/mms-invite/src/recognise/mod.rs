@@ -31,12 +31,14 @@ use std::ops::Range;
 
 use mms_model::{OnlineMeeting, Platform, Recognition};
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
 use block::Found;
 use html::Document;
 use label::Vocabulary;
 use line::{Line, LineLink};
 use merge::Source;
+pub(crate) use safelinks::percent_decode;
 use url::{Hosts, Join, Link};
 
 /// What recognition is told about an organisation.
@@ -74,7 +76,7 @@ pub struct PatternError {
 }
 
 /// How a body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum BodyFormat {
     /// Plain text.
     Text,
@@ -340,6 +342,25 @@ impl Body {
             None => in_text(&self.lines, found).into_iter().collect(),
         }
     }
+}
+
+/// What people see of a body, without white space, and where its links lead: the same however a mail
+/// program or server writes it.
+pub(crate) fn visible(part: BodyPart<'_>) -> String {
+    let lines = match part.format {
+        BodyFormat::Text => text::lines(part.text),
+        BodyFormat::Html => html::scan(part.text).take_lines(),
+    };
+    let mut seen = String::with_capacity(part.text.len() / 2);
+    for line in lines {
+        seen.extend(line.text.chars().filter(|c| !line::is_space(*c)));
+        for link in line.links {
+            seen.push('<');
+            seen.push_str(&safelinks::unwrap(&link.url));
+            seen.push('>');
+        }
+    }
+    seen
 }
 
 /// The join link that a block grew from.

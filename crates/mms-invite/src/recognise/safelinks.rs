@@ -128,7 +128,7 @@ fn cisco(url: &Url) -> Option<String> {
 }
 
 /// Percent-decodes once. Broken escapes and what is not UTF-8 stay as they are.
-pub(super) fn percent_decode(text: &str) -> String {
+pub(crate) fn percent_decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

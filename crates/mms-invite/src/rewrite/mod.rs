@@ -14,6 +14,7 @@ use mms_model::{
 
 use crate::event::{Source, Sources, find, instance_id};
 use crate::ical::{Component, Document, Edits, Line};
+use crate::item::ItemError;
 use crate::recognise::{Findings, Recogniser};
 use crate::render::{TemplateError, Templates};
 use splice::Splice;
@@ -45,6 +46,9 @@ pub enum RewriteError {
         /// What would be recognised instead.
         found: String,
     },
+    /// The content is no item of an Exchange calendar.
+    #[error(transparent)]
+    Item(#[from] ItemError),
     /// An administrator's template failed.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -61,6 +65,11 @@ impl Editor {
     /// An editor that finds blocks with `recogniser` and writes them with `templates`.
     pub fn new(recogniser: Arc<Recogniser>, templates: Arc<Templates>) -> Self {
         Self { recogniser, templates }
+    }
+
+    /// The templates.
+    pub(crate) fn templates(&self) -> &Templates {
+        &self.templates
     }
 
     /// The recogniser.
@@ -108,33 +117,49 @@ impl Editor {
     fn verify(&self, content: &[u8], rewrite: &Rewrite) -> Result<(), RewriteError> {
         let document = Document::parse(content);
         for replacement in &rewrite.replacements {
-            let part = match &replacement.instance {
-                InstanceId::Master => "the event".to_owned(),
-                InstanceId::Exception(id) => format!("the exception of {id}"),
+            let not = |found: String| RewriteError::NotReplaceable {
+                part: part_name(&replacement.instance),
+                found,
             };
-            let not = |found: String| RewriteError::NotReplaceable { part: part.clone(), found };
             let component = document
                 .named("VEVENT")
                 .find(|c| instance_id(&document, c) == replacement.instance)
                 .ok_or_else(|| not("the component is gone".to_owned()))?;
-            match find(&document, component, &self.recogniser).1.recognition {
-                Recognition::One(meeting) if self.is_target(&meeting, &replacement.target) => {}
-                Recognition::One(meeting) => {
-                    return Err(not(meeting.join_url.unwrap_or(meeting.key)));
-                }
-                Recognition::None => return Err(not("no meeting".to_owned())),
-                Recognition::Ambiguous(all) => {
-                    let keys: Vec<_> = all.into_iter().map(|m| m.key).collect();
-                    return Err(not(keys.join(" and ")));
-                }
-            }
+            let recognition = find(&document, component, &self.recogniser).1.recognition;
+            self.must_be_target(recognition, &replacement.target).map_err(not)?;
         }
         Ok(())
     }
 
-    fn is_target(&self, found: &mms_model::OnlineMeeting, target: &JoinInformation) -> bool {
+    /// # Errors
+    /// What was recognised instead.
+    pub(crate) fn must_be_target(
+        &self,
+        recognition: Recognition,
+        target: &JoinInformation,
+    ) -> Result<(), String> {
+        match recognition {
+            Recognition::One(meeting) if self.is_target(&meeting, target) => Ok(()),
+            Recognition::One(meeting) => Err(meeting.join_url.unwrap_or(meeting.key)),
+            Recognition::None => Err("no meeting".to_owned()),
+            Recognition::Ambiguous(all) => {
+                let keys: Vec<_> = all.into_iter().map(|m| m.key).collect();
+                Err(keys.join(" and "))
+            }
+        }
+    }
+
+    pub(crate) fn is_target(&self, found: &mms_model::OnlineMeeting, target: &JoinInformation) -> bool {
         found.join_url.as_deref() == Some(&target.join_url)
             || self.recogniser.url(&target.join_url).is_some_and(|m| m.key == found.key)
+    }
+}
+
+/// A component as messages name it.
+pub(crate) fn part_name(instance: &InstanceId) -> String {
+    match instance {
+        InstanceId::Master => "the event".to_owned(),
+        InstanceId::Exception(id) => format!("the exception of {id}"),
     }
 }
 

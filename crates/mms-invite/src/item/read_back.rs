@@ -1,0 +1,70 @@
+//! Whether an item that was read back after a write says what was written.
+
+use mms_model::{InstanceId, Recognition};
+
+use super::{Component, Item};
+use crate::recognise::{Recogniser, visible};
+
+/// What became of a write. Exchange rewrites the HTML that it is given (adds a head, renames ids and
+/// classes, wraps lines), so bytes say nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadBack {
+    /// The meeting is there, and people see what was written.
+    Same,
+    /// The meeting is there, but the server shows something else around it: it added a block of its own,
+    /// or somebody edited the item meanwhile.
+    OtherText {
+        /// The first component that differs.
+        instance: InstanceId,
+    },
+    /// The item does not show the meeting that was written to it.
+    OtherMeeting {
+        /// The first component that differs.
+        instance: InstanceId,
+        /// What is recognised there instead.
+        found: String,
+    },
+}
+
+/// Compares the components of `written` that were to be written with what `read` holds of them.
+pub fn read_back(written: &Item, read: &Item, recogniser: &Recogniser) -> ReadBack {
+    let mut other_text = None;
+    for component in written.components.iter().filter(|c| !c.pending.is_empty()) {
+        let instance = || component.instance.clone();
+        let Some(now) = read.component(&component.instance) else {
+            return ReadBack::OtherMeeting {
+                instance: instance(),
+                found: "the component is gone".to_owned(),
+            };
+        };
+        let wanted = component.find(recogniser).recognition;
+        let found = now.find(recogniser).recognition;
+        if keys(&wanted) != keys(&found) {
+            return ReadBack::OtherMeeting { instance: instance(), found: named(&found) };
+        }
+        if other_text.is_none() && (shown(component) != shown(now) || component.location != now.location) {
+            other_text = Some(instance());
+        }
+    }
+    other_text.map_or(ReadBack::Same, |instance| ReadBack::OtherText { instance })
+}
+
+pub(super) fn keys(recognition: &Recognition) -> Vec<&str> {
+    match recognition {
+        Recognition::None => Vec::new(),
+        Recognition::One(meeting) => vec![meeting.key.as_str()],
+        Recognition::Ambiguous(all) => all.iter().map(|m| m.key.as_str()).collect(),
+    }
+}
+
+fn named(recognition: &Recognition) -> String {
+    match recognition {
+        Recognition::None => "no meeting".to_owned(),
+        Recognition::One(meeting) => meeting.join_url.clone().unwrap_or_else(|| meeting.key.clone()),
+        Recognition::Ambiguous(_) => keys(recognition).join(" and "),
+    }
+}
+
+fn shown(component: &Component) -> String {
+    component.body.as_ref().map(|body| visible(body.part())).unwrap_or_default()
+}
