@@ -522,6 +522,23 @@ fn text_bodies_keep_their_line_ends() {
 }
 
 #[test]
+fn a_block_in_the_middle_of_a_line_gets_lines_of_its_own() {
+    let mut original = skype();
+    let text = format!(
+        "{FRAME}\r\nJitsi Meet: Online-Besprechung\r\nAn der Besprechu`ng teilnehmen: https://anything.example.com/abc/QuietOtter\r\nBye\r\n"
+    );
+    original.components[0].body = Some(Body { format: BodyFormat::Text, content: text });
+    original.components[0].properties.clear();
+    original.components[0].location.clear();
+    let (_, written) = migrate(&original, &jitsi());
+    let new = content(&written.components[0]);
+    assert!(new.contains(&format!("teilnehmen: \r\n{FRAME}\r\n")), "{new}");
+    assert!(new.ends_with(&format!("\r\n{FRAME}\r\nBye\r\n")), "{new}");
+    assert!(migrate(&held(&written), &jitsi()).0.changes.is_empty());
+    assert_eq!(undone(&original, &written, &held(&written)).unwrap(), original);
+}
+
+#[test]
 fn somebodys_own_net_show_url_stays_and_the_meetings_goes() {
     let mut own = skype();
     own.components[0].properties.extend([
@@ -636,6 +653,49 @@ fn real_bodies_are_rewritten_and_restored_to_the_byte() {
         migrated += 1;
     }
     assert!(migrated >= 7, "{migrated}");
+}
+
+#[test]
+fn a_block_in_pieces_is_undone_where_only_the_markup_changed() {
+    let zoom = "https://us02web.zoom.us/j/87324397243?pwd=abc";
+    let body = format!(
+        "<html><body><div>Join Zoom Meeting<br>\n<a href=\"{zoom}\">{zoom}</a><br>\nMeeting ID: 873 2439 7243<br>\n\
+         Passcode: 305275<br>\n<br>\nOur agenda is long<br>\nand here</div></body></html>"
+    );
+    let mut original = skype();
+    original.components[0].body = html(&body);
+    original.components[0].properties.clear();
+    original.components[0].location.clear();
+    let (_, written) = migrate(&original, &jitsi());
+    assert!(content(&written.components[0]).contains("Our agenda is long<br>\nand here"));
+    let mut stored = held(&written);
+    stored.components[0].body = html(&as_exchange_stores_it(content(&stored.components[0])));
+    let back = undone(&original, &written, &stored).unwrap();
+    assert!(content(&back.components[0]).contains(&format!("<a href=\"{zoom}\">{zoom}</a>")));
+    assert!(!content(&back.components[0]).contains(FRAME));
+    // The words of the block are people's once they changed them.
+    let edited = content(&stored.components[0]).replace("Jitsi Meet", "Video");
+    stored.components[0].body = html(&edited);
+    assert!(matches!(undone(&original, &written, &stored), Err(UndoError::Edited { .. })));
+}
+
+#[test]
+fn an_item_of_ews_is_recognised_by_its_properties_alone() {
+    let mut item = skype();
+    item.components[0].body = None;
+    item.components[0].location.clear();
+    let Recognition::One(found) = &read(&item).instances[0].recognition else { panic!() };
+    assert_eq!((found.platform.clone(), found.join_url.as_deref()), (Platform::SFB, Some(SFB)));
+    assert!(found.has_dial_in);
+    item.components[0].properties.values_mut().for_each(String::clear);
+    assert_eq!(read(&item).instances[0].recognition, Recognition::None);
+    item.is_organizer = Some(false);
+    assert!(!read(&item).organised_by_owner);
+    item.is_organizer = None;
+    assert!(read(&item).organised_by_owner);
+    item.organizer = Some(Address::new("bob@fabrikam.example"));
+    let meeting = read(&item);
+    assert!(!meeting.organised_by_owner && meeting.attendees.is_empty());
 }
 
 fn keys(item: &Item) -> Vec<String> {

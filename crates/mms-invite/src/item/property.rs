@@ -245,10 +245,11 @@ pub(super) fn moved(
             }
             NamedProperty::NetShowUrl if target.platform == Platform::TEAMS => Some(target.join_url.clone()),
             NamedProperty::ConferencingCheck if target.platform == Platform::TEAMS => Some(value.clone()),
+            _ if value.is_empty() => Some(String::new()),
             _ => None,
         };
         if let Some(value) = kept {
-            new.insert(*property, value);
+            new.entry(*property).or_insert(value);
         }
     }
     new

@@ -134,7 +134,8 @@ impl Editor {
         let shown: String = findings.blocks.iter().filter_map(|b| seen(body, &b.range)).collect();
         if shown.contains(FRAME) {
             let fresh = self.templates().render(body.format, target, &replacement.language)?;
-            return Ok(shown == visible(BodyPart { format: body.format, text: &fresh }));
+            // What is left of a damaged old block may count to ours.
+            return Ok(shown.contains(&visible(BodyPart { format: body.format, text: &fresh })));
         }
         Ok(!shown.is_empty() && self.shows_foreign(&shown, meeting.has_dial_in, target))
     }

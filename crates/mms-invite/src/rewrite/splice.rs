@@ -32,31 +32,40 @@ pub(crate) fn blocks<'a>(
     replacement: &Replacement,
     templates: &Templates,
 ) -> Result<Vec<Splice>, TemplateError> {
+    let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut splices = Vec::new();
     for range in blocks {
         let Some(old) = text.get(range.clone()) else { continue };
-        let new =
-            if splices.is_empty() { block(format, old, replacement, templates)? } else { String::new() };
+        let new = if splices.is_empty() {
+            let block = templates.render(format, &replacement.target, &replacement.language)?;
+            let block = within_blank_lines(&block.replace('\n', line_end), old);
+            match format {
+                BodyFormat::Text => on_its_own_lines(text, range, block, line_end),
+                BodyFormat::Html => block,
+            }
+        } else {
+            String::new()
+        };
         splices.push((range.clone(), new));
     }
     Ok(splices)
 }
 
 /// The new block, with the blank lines around it that the old one took in.
-fn block(
-    format: BodyFormat,
-    old: &str,
-    replacement: &Replacement,
-    templates: &Templates,
-) -> Result<String, TemplateError> {
-    let mut block = templates.render(format, &replacement.target, &replacement.language)?;
-    if old.contains("\r\n") {
-        block = block.replace('\n', "\r\n");
-    }
+fn within_blank_lines(block: &str, old: &str) -> String {
     let leading = &old[..old.len() - old.trim_start().len()];
     let leading = &leading[..leading.rfind('\n').map_or(0, |n| n + 1)];
     let trailing = &old[old.trim_end().len()..];
-    Ok(format!("{leading}{block}{trailing}"))
+    format!("{leading}{block}{trailing}")
+}
+
+/// Behind or before words on the same line ("My room is at …") its frame would be none.
+fn on_its_own_lines(text: &str, range: &Range<usize>, block: String, line_end: &str) -> String {
+    let before = text.get(..range.start).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+    let behind = text.get(range.end..).unwrap_or_default().split('\n').next().unwrap_or_default();
+    let lead = if before.trim().is_empty() || block.starts_with(['\r', '\n']) { "" } else { line_end };
+    let trail = if behind.trim().is_empty() || block.ends_with('\n') { "" } else { line_end };
+    format!("{lead}{block}{trail}")
 }
 
 /// What becomes of the places in LOCATION that name the meeting: a link becomes the link, a label the
