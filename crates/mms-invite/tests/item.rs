@@ -307,6 +307,18 @@ fn a_second_run_changes_nothing_and_undo_gives_the_original_bytes() {
 }
 
 #[test]
+fn another_language_is_no_reason_to_mail_everybody() {
+    let original = skype();
+    let meeting = read(&original);
+    let mut rewrite = plan(&meeting, &teams());
+    rewrite.replacements[0].language = "de".to_owned();
+    let german = EDITOR.rewrite_item(&meeting.content, &rewrite).unwrap();
+    let item = held(&Item::from_bytes(&german.content).unwrap());
+    rewrite.replacements[0].language = "sv".to_owned();
+    assert!(EDITOR.rewrite_item(&item.to_bytes(), &rewrite).unwrap().changes.is_empty());
+}
+
+#[test]
 fn a_move_to_skype_sets_the_link_and_leaves_unset_what_cannot_be_known() {
     let original = graph(&corpus("122-teams-2026-graph.json"));
     let url = "https://meet.contoso.example/bob/Q1O2I3U4";
@@ -575,6 +587,29 @@ fn dial_in_properties_follow_the_coordinates_however_they_are_spelled() {
     let none = JoinInformation { dial_in: Vec::new(), conference_id: None, ..teams() };
     let [changes] = migrate(&item, &none).1.changes().try_into().unwrap();
     assert_eq!(changes.delete, [NamedProperty::OnlineMeetingConferenceId, number]);
+}
+
+#[test]
+fn skype_meetings_are_refreshed_in_place_only_where_something_changed() {
+    let mut item = skype();
+    let internal = NamedProperty::OnlineMeetingInternalLink;
+    item.components[0].properties.insert(internal, "https://pool.contoso.example/alice/P1O2I3U4".to_owned());
+    let current = JoinInformation {
+        dial_in: vec![DialIn { number: "+46 123 45".to_owned(), label: String::new() }],
+        conference_id: Some("27999194".to_owned()),
+        ..join(Platform::SFB, "Skype Meeting", SFB)
+    };
+    // The block says nothing of the number to dial, so it is written anew; the properties are right.
+    let (rewritten, written) = migrate(&item, &current);
+    assert_eq!(rewritten.changes.iter().map(|c| c.part.as_str()).collect::<Vec<_>>(), ["body"]);
+    assert!(migrate(&held(&written), &current).0.changes.is_empty());
+    let online = "https://meet.lync.com/contoso/alice/P1O2I3U4";
+    let (_, written) = migrate(&item, &JoinInformation { join_url: online.to_owned(), ..current });
+    let [changes] = written.changes().try_into().unwrap();
+    assert_eq!(changes.set, [(NamedProperty::OnlineMeetingExternalLink, online.to_owned())]);
+    assert_eq!(changes.delete, [internal]);
+    assert!(changes.body.unwrap().content.contains(online));
+    assert_eq!(changes.location, None);
 }
 
 #[test]

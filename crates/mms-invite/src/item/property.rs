@@ -208,13 +208,6 @@ impl NamedProperty {
                 | Self::ConferenceTelUri
         )
     }
-
-    fn is_join_url(self) -> bool {
-        matches!(
-            self,
-            Self::SkypeTeamsMeetingUrl | Self::OnlineMeetingExternalLink | Self::OnlineMeetingInternalLink
-        )
-    }
 }
 
 /// The name in an `id` of Graph's extended properties, known here or not:
@@ -273,14 +266,14 @@ pub(super) fn refreshed(
                 None => drop(new.remove(property)),
             }
         }
-        // The same Teams meeting has a short and a long link; of Skype for Business the host changes.
-        let moved_host = target.platform == Platform::SFB
-            && property.is_join_url()
-            && !value.is_empty()
-            && value.split('?').next() != target.join_url.split('?').next();
-        if moved_host {
-            new.insert(*property, target.join_url.clone());
-        }
+    }
+    // Of a meeting that goes online, the host changes. (A Teams meeting has a short and a long link.)
+    let link = |url: &str| url.split('?').next().map(str::to_ascii_lowercase);
+    let external = NamedProperty::OnlineMeetingExternalLink;
+    let stale = old.get(&external).is_some_and(|url| !url.is_empty() && link(url) != link(&target.join_url));
+    if stale && target.platform == Platform::SFB {
+        new.insert(external, target.join_url.clone());
+        new.remove(&NamedProperty::OnlineMeetingInternalLink);
     }
     new
 }

@@ -7,7 +7,7 @@ use mms_model::{JoinInformation, PartChange, Platform, Recognition, Replacement,
 use super::property::{self, digits};
 use super::{Body, Component, Item, Location, NamedProperty, OnlineMeeting};
 use crate::recognise::{BodyFormat, BodyPart, Findings, visible};
-use crate::render::FRAME;
+use crate::render::{FRAME, Templates};
 use crate::rewrite::splice::{self, Splice};
 use crate::rewrite::{Editor, RewriteError, part_name};
 
@@ -133,9 +133,14 @@ impl Editor {
         let target = &replacement.target;
         let shown: String = findings.blocks.iter().filter_map(|b| seen(body, &b.range)).collect();
         if shown.contains(FRAME) {
-            let fresh = self.templates().render(body.format, target, &replacement.language)?;
-            // What is left of a damaged old block may count to ours.
-            return Ok(shown.contains(&visible(BodyPart { format: body.format, text: &fresh })));
+            // What is left of a damaged old block may count to ours, and tell of another language.
+            for language in Templates::languages() {
+                let fresh = self.templates().render(body.format, target, language)?;
+                if shown.contains(&visible(BodyPart { format: body.format, text: &fresh })) {
+                    return Ok(true);
+                }
+            }
+            return Ok(false);
         }
         Ok(!shown.is_empty() && self.shows_foreign(&shown, meeting.has_dial_in, target))
     }
