@@ -83,6 +83,22 @@ fn confirm(question: &str) -> Result<(), Failure> {
     }
 }
 
+/// A daemon works for many users at once; a command works for one after the other, and is spared the changes
+/// of threads.
+fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
+    let mut builder = match command {
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    builder
+        .enable_all()
+        // The allocator keeps what a thread freed for that thread: with as many as tokio takes by default, memory grows
+        // with the calendar.
+        .max_blocking_threads(4)
+        .build()
+        .map_err(|error| Failure::failed(format!("no threads can be started: {error}")))
+}
+
 fn run(global: Global, command: Command) -> Result<(), Failure> {
     logging::start(global.verbose, &command);
     let context = Context::new(global);
@@ -92,13 +108,7 @@ fn run(global: Global, command: Command) -> Result<(), Failure> {
         Command::Inspect(arguments) => return commands::inspect::run(&context, &arguments),
         _ => {}
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        // The allocator keeps what a thread freed for that thread: with as many as tokio takes by default, memory grows
-        // with the calendar.
-        .max_blocking_threads(4)
-        .build()
-        .map_err(|error| Failure::failed(format!("no threads can be started: {error}")))?;
+    let runtime = runtime(&command)?;
     runtime.block_on(async {
         match command {
             Command::Migrate(arguments) => commands::migrate::run(&context, &arguments).await,

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use mms_model::port::{
-    Finish, JournalEntry, JournalState, Lease, Scheduling, StoreError, Update, Updated, UserCalendar,
+    Finish, JournalEntry, JournalState, Lease, ReadBack, Scheduling, StoreError, Update, Updated,
+    UserCalendar,
 };
 use mms_model::{
     Attendee, Code, Counts, ErrorKind, EventId, InstanceId, Meeting, MeetingOutcome, MeetingRecord,
@@ -57,10 +58,32 @@ impl From<PortError> for Stop {
 /// A write that stands in the calendar, with what is known of it.
 struct Written {
     entry: JournalEntry,
-    current: Meeting,
+    /// Of the block, for the mails.
+    language: Option<String>,
     /// Attendees that the calendar server told.
     told: u32,
     remarks: Vec<(Code, String)>,
+}
+
+/// What is known of a meeting from before its change.
+struct Before {
+    attendees: Vec<Attendee>,
+    /// Of the block that is replaced.
+    language: Option<String>,
+}
+
+/// A write that the calendar took, not yet verified.
+struct Taken {
+    entry: JournalEntry,
+    before: Before,
+    updated: Updated,
+}
+
+/// What stands in the calendar after a write.
+enum Current {
+    AsWritten,
+    Holds(Box<Meeting>),
+    Gone,
 }
 
 struct Run<'a> {
@@ -289,7 +312,8 @@ impl Run<'_> {
                         } else {
                             0
                         };
-                        written.push(Written { entry, current, told, remarks: Vec::new() });
+                        let language = language(&current);
+                        written.push(Written { entry, language, told, remarks: Vec::new() });
                     } else {
                         abandoned.push((entry.event, None));
                         again.push(current);
@@ -441,9 +465,10 @@ impl Run<'_> {
     async fn publish(&mut self, changes: Vec<Change>) -> Result<Vec<Meeting>, Stop> {
         let server = self.calendar.scheduling() == Scheduling::Server;
         let now = self.engine.clock.now();
-        let (mut entries, mut attendees) = (Vec::new(), Vec::new());
+        let (mut entries, mut before) = (Vec::new(), Vec::new());
         for change in changes {
             let Change { meeting, rewritten, targets, mut record, tell } = change;
+            before.push(Before { language: language(&meeting), attendees: meeting.attendees });
             if server {
                 record.attendees_told = u32::try_from(tell.len()).unwrap_or(u32::MAX);
             }
@@ -461,7 +486,6 @@ impl Run<'_> {
                 at: now,
             };
             entries.push((entry, if server { Vec::new() } else { tell }));
-            attendees.push(meeting.attendees);
         }
         self.engine.store.journal(self.lease, &entries).await?;
         let entries: Vec<JournalEntry> = entries.into_iter().map(|(entry, _)| entry).collect();
@@ -483,9 +507,9 @@ impl Run<'_> {
             .into());
         }
         let (mut written, mut unclear) = (Vec::new(), Vec::new());
-        for ((entry, before), result) in entries.into_iter().zip(attendees).zip(results) {
+        for ((entry, before), result) in entries.into_iter().zip(before).zip(results) {
             match result {
-                Ok(updated) => written.push((entry, before, updated)),
+                Ok(updated) => written.push(Taken { entry, before, updated }),
                 Err(error) if matches!(error.kind, ErrorKind::Conflict | ErrorKind::Gone) => {
                     unclear.push(entry)
                 }
@@ -506,39 +530,25 @@ impl Run<'_> {
     }
 
     /// Reads back what was written, and goes on with what reads back as written.
-    async fn verify(&mut self, written: Vec<(JournalEntry, Vec<Attendee>, Updated)>) -> Result<(), Stop> {
-        let entries = written.iter().map(|(entry, ..)| (entry.event.clone(), None)).collect();
+    async fn verify(&mut self, taken: Vec<Taken>) -> Result<(), Stop> {
+        let entries = taken.iter().map(|taken| (taken.entry.event.clone(), None)).collect();
         self.advance(JournalState::Written, entries).await?;
         let mut verified = Vec::new();
-        for ((entry, before, updated), current) in self.read_back(written).await {
+        for (Taken { entry, before, updated }, current) in self.read_back(taken).await {
+            let (told, mut remarks) = (updated.attendees_told, updated.remarks);
             match current {
-                // It stands in the journal as written: the next attempt goes on.
-                Err(error) => {
-                    self.heed(&error);
-                    self.note(vec![failed(entry.record, &error)]).await?;
+                Ok(Current::AsWritten) => {
+                    verified.push(Written { entry, language: before.language, told, remarks });
                 }
-                Ok(None) => {
-                    let error = PortError::new(
-                        ErrorKind::Gone,
-                        Code::EventGone,
-                        "the event was deleted right after its migration",
-                    );
-                    self.advance(
-                        JournalState::Closed,
-                        vec![(entry.event.clone(), Some(failed(entry.record, &error)))],
-                    )
-                    .await?;
-                }
-                Ok(Some(current)) if self.reads_back(&entry, &current) => {
-                    let mut remarks = updated.remarks;
-                    if let Some(remark) = answers_reset(&before, &current.attendees)
+                Ok(Current::Holds(current)) if self.reads_back(&entry, &current) => {
+                    if let Some(remark) = answers_reset(&before.attendees, &current.attendees)
                         && !remarks.iter().any(|(code, _)| *code == Code::AnswersReset)
                     {
                         remarks.push((Code::AnswersReset, remark));
                     }
-                    verified.push(Written { entry, current, told: updated.attendees_told, remarks });
+                    verified.push(Written { entry, language: language(&current), told, remarks });
                 }
-                Ok(Some(_)) => {
+                Ok(Current::Holds(_)) => {
                     let error = PortError::retry(
                         Code::WriteNotVerified,
                         "the calendar took the update but does not hold it: look at the event in the calendar",
@@ -546,27 +556,42 @@ impl Run<'_> {
                     let record = failed(entry.record, &error);
                     self.advance(JournalState::Abandoned, vec![(entry.event, Some(record))]).await?;
                 }
+                Ok(Current::Gone) => {
+                    let error = PortError::new(
+                        ErrorKind::Gone,
+                        Code::EventGone,
+                        "the event was deleted right after its migration",
+                    );
+                    let record = failed(entry.record, &error);
+                    self.advance(JournalState::Closed, vec![(entry.event, Some(record))]).await?;
+                }
+                // It stands in the journal as written: the next attempt goes on.
+                Err(error) => {
+                    self.heed(&error);
+                    self.note(vec![failed(entry.record, &error)]).await?;
+                }
             }
         }
         self.complete(verified).await
     }
 
-    /// Writes with the meeting as the calendar holds it since.
-    async fn read_back(
-        &self,
-        mut written: Vec<(JournalEntry, Vec<Attendee>, Updated)>,
-    ) -> Vec<((JournalEntry, Vec<Attendee>, Updated), Result<Option<Meeting>, PortError>)> {
-        let read: Vec<_> = written.iter_mut().map(|(.., updated)| updated.read_back.take()).collect();
-        let unread = written.iter().zip(&read).filter(|(_, read)| read.is_none());
-        let mut reread =
-            self.reread(unread.map(|((entry, ..), _)| entry.event.clone()).collect()).await.into_iter();
-        written
-            .into_iter()
-            .zip(read)
-            .filter_map(|(write, read)| {
-                Some((write, read.map_or_else(|| reread.next(), |m| Some(Ok(Some(m))))?))
-            })
-            .collect()
+    /// Writes with what stands in the calendar since; what the connector has not read back is read now.
+    async fn read_back(&self, mut taken: Vec<Taken>) -> Vec<(Taken, Result<Current, PortError>)> {
+        let seen: Vec<_> = taken
+            .iter_mut()
+            .map(|taken| std::mem::replace(&mut taken.updated.read_back, ReadBack::Unread))
+            .collect();
+        let unread = taken.iter().zip(&seen).filter(|(_, seen)| matches!(seen, ReadBack::Unread));
+        let reread = self.reread(unread.map(|(taken, _)| taken.entry.event.clone()).collect()).await;
+        let mut reread = reread.into_iter().map(|read| {
+            read.map(|meeting| meeting.map_or(Current::Gone, |meeting| Current::Holds(Box::new(meeting))))
+        });
+        let mut current = |seen| match seen {
+            ReadBack::AsWritten => Some(Ok(Current::AsWritten)),
+            ReadBack::Differs(meeting) => Some(Ok(Current::Holds(meeting))),
+            ReadBack::Unread => reread.next(),
+        };
+        taken.into_iter().zip(seen).filter_map(|(taken, seen)| Some((taken, current(seen)?))).collect()
     }
 
     fn reads_back(&self, entry: &JournalEntry, current: &Meeting) -> bool {
@@ -578,7 +603,7 @@ impl Run<'_> {
     async fn complete(&mut self, written: Vec<Written>) -> Result<(), Stop> {
         let mut closed = Vec::new();
         for write in written {
-            let Written { entry, current, told, remarks } = write;
+            let Written { entry, language, told, remarks } = write;
             let mut record =
                 MeetingRecord { attendees_told: told, at: self.engine.clock.now(), ..entry.record.clone() };
             if let Some((code, message)) = remarks.into_iter().next() {
@@ -586,7 +611,7 @@ impl Run<'_> {
                 record.message = message;
             }
             if self.calendar.scheduling() == Scheduling::Client {
-                let told = self.tell(&entry, &current).await?;
+                let told = self.tell(&entry, language).await?;
                 record.attendees_told = told.count;
                 if let Some((code, message)) = told.remark {
                     record.code = Some(code.name().to_owned());
@@ -604,7 +629,7 @@ impl Run<'_> {
         self.advance(JournalState::Closed, closed).await
     }
 
-    async fn tell(&mut self, entry: &JournalEntry, current: &Meeting) -> Result<mail::Told, Stop> {
+    async fn tell(&mut self, entry: &JournalEntry, language: Option<String>) -> Result<mail::Told, Stop> {
         // Once the mail server is away, mails wait without knocking for each.
         let sender = self.engine.connectors.sender.as_deref();
         if let Some(error) = &self.halt
@@ -621,7 +646,7 @@ impl Run<'_> {
         let update = mail::Update {
             event: &entry.event,
             subject: &entry.record.subject,
-            language: language(current).unwrap_or_else(|| self.engine.settings.default_language.clone()),
+            language: language.unwrap_or_else(|| self.engine.settings.default_language.clone()),
             join_url: entry.record.new_url.clone().unwrap_or_default(),
             itip,
             undo: false,

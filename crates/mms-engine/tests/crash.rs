@@ -83,7 +83,7 @@ async fn crash_runs_at_each_point(knows_ended_mails: bool) {
     let mut polls = 1;
     loop {
         let world = World::new();
-        world.with(|s| s.knows_ended_mails = knows_ended_mails);
+        world.with(|s| (s.knows_ended_mails, s.reads_back) = (knows_ended_mails, knows_ended_mails));
         fill(&world);
         let folder = tempfile::tempdir().unwrap();
         let engine = fresh(&world, folder.path()).await;

@@ -17,7 +17,7 @@ pub(crate) fn pack(original: &[u8], written: &[u8]) -> Result<Vec<u8>, StoreErro
     let mut blob = Vec::with_capacity(8 + (original.len() + written.len()) / 4);
     blob.extend_from_slice(&length(original)?.to_le_bytes());
     blob.extend_from_slice(&length(written)?.to_le_bytes());
-    let mut deflate = DeflateEncoder::new(blob, Compression::default());
+    let mut deflate = DeflateEncoder::new(blob, Compression::fast());
     deflate
         .write_all(original)
         .and_then(|()| deflate.write_all(written))

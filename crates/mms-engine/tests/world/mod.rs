@@ -51,6 +51,8 @@ pub struct State {
     pub faults: Faults,
     /// Mails that left, by Message-ID and recipient.
     pub mails: Vec<(String, String, String)>,
+    /// Whether a write is read back by the calendar itself.
+    pub reads_back: bool,
     /// Whether the sender can tell after a crash which mails left.
     pub knows_ended_mails: bool,
     pub provisioned: HashMap<String, u32>,
@@ -348,7 +350,7 @@ impl UserCalendar for World {
                     version: Version(event.version.to_string()),
                     attendees_told: if self.server_sends { event.attendees.len() as u32 } else { 0 },
                     remarks: vec![],
-                    read_back: None,
+                    read_back: if state.reads_back { ReadBack::AsWritten } else { ReadBack::Unread },
                 })
             });
             // The write happened, its answer has not arrived: a crash may fall here.

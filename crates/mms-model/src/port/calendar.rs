@@ -45,9 +45,19 @@ pub struct Updated {
     /// What an administrator should know of what the server made of the write (answers reset, a
     /// delivery refused), with its code. The write itself stands.
     pub remarks: Vec<(crate::Code, String)>,
-    /// The meeting as the calendar holds it now, with all its instances, where the connector has read it
-    /// back already; none has it read again.
-    pub read_back: Option<Meeting>,
+    /// What the connector read back.
+    pub read_back: ReadBack,
+}
+
+/// What was seen in the calendar after a write.
+#[derive(Debug, Clone)]
+pub enum ReadBack {
+    /// Nothing yet: it is to be read again.
+    Unread,
+    /// Byte for byte what was written.
+    AsWritten,
+    /// Something else: the meeting with all its instances.
+    Differs(Box<Meeting>),
 }
 
 /// One user's calendars.

@@ -7,7 +7,7 @@ mod platform;
 mod sender;
 mod store;
 
-pub use calendar::{Calendar, MeetingPages, Scheduling, Update, Updated, UserCalendar};
+pub use calendar::{Calendar, MeetingPages, ReadBack, Scheduling, Update, Updated, UserCalendar};
 pub use directory::Directory;
 pub use platform::{MeetingPlatform, ProvisionRequest};
 pub use sender::{Invitation, InvitationSender, Outbound};

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use jiff::Timestamp;
-use mms_model::port::{MeetingPages, Scheduling, Update, Updated, UserCalendar};
+use mms_model::port::{MeetingPages, ReadBack, Scheduling, Update, Updated, UserCalendar};
 use mms_model::{
     Code, ErrorKind, EventId, InstanceId, Meeting, PortError, Recognition, Rewrite, Rewritten, User,
 };
@@ -316,7 +316,10 @@ impl CalDavUserCalendar {
 
     /// Whether both hold the same online meeting in each component, with the same texts.
     fn same_meeting(&self, written: &[u8], stored: &[u8]) -> bool {
-        let found = readback::compare(written, stored, |a| self.is_owner(a));
+        self.is_same_meeting(&readback::compare(written, stored, |a| self.is_owner(a)), written, stored)
+    }
+
+    fn is_same_meeting(&self, found: &Differences, written: &[u8], stored: &[u8]) -> bool {
         found.missing.is_empty() && (found.text.is_empty() || self.links(written) == self.links(stored))
     }
 
@@ -349,9 +352,14 @@ impl CalDavUserCalendar {
         let url = &stored.url;
         let edited_since =
             answer.etag.is_some() && stored.tags.etag.is_some() && answer.etag != stored.tags.etag;
-        let found = readback::compare(&update.content, &stored.content, |a| self.is_owner(a));
+        let as_written = stored.content == update.content;
+        let found = if as_written && self.scheduling == Scheduling::Client {
+            Differences::default()
+        } else {
+            readback::compare(&update.content, &stored.content, |a| self.is_owner(a))
+        };
         // Another edit right after ours is its author's business: the server took ours first.
-        if !edited_since && !self.same_meeting(&update.content, &stored.content) {
+        if !edited_since && !self.is_same_meeting(&found, &update.content, &stored.content) {
             return Err(PortError::permanent(
                 Code::WriteNotVerified,
                 format!(
@@ -385,7 +393,12 @@ impl CalDavUserCalendar {
             version: stored.tags.version(),
             attendees_told: if scheduled { found.told } else { 0 },
             remarks,
-            read_back: self.meeting(stored, Timestamp::UNIX_EPOCH).ok().flatten(),
+            read_back: if as_written {
+                ReadBack::AsWritten
+            } else {
+                let meeting = self.meeting(stored, Timestamp::UNIX_EPOCH).ok().flatten();
+                meeting.map_or(ReadBack::Unread, |meeting| ReadBack::Differs(Box::new(meeting)))
+            },
         })
     }
 
@@ -445,7 +458,7 @@ fn unverified(tags: Tags, url: &Url, why: &str) -> Updated {
             Code::WriteNotVerified,
             format!("the server took the update of {}, but it could not be read back: {why}", place(url)),
         )],
-        read_back: None,
+        read_back: ReadBack::Unread,
     }
 }
 

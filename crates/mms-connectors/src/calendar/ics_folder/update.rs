@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use mms_model::port::{Update, Updated};
+use mms_model::port::{ReadBack, Update, Updated};
 use mms_model::{Code, PortError};
 
 use super::event_file::{self, EventGroup};
@@ -160,7 +160,8 @@ fn write_file(
         prepared.commit(&path, &file.bytes, &file.metadata)?;
     }
     for ((_, change), version) in accepted.iter().zip(changed.versions) {
-        let updated = Updated { version, attendees_told: 0, remarks: Vec::new(), read_back: None };
+        let updated =
+            Updated { version, attendees_told: 0, remarks: Vec::new(), read_back: ReadBack::Unread };
         outcomes.push((change.position, Ok(updated)));
     }
     Ok(changed.is_change)
