@@ -544,7 +544,7 @@ fn a_block_in_the_middle_of_a_line_gets_lines_of_its_own() {
     original.components[0].location.clear();
     let (_, written) = migrate(&original, &jitsi());
     let new = content(&written.components[0]);
-    assert!(new.contains(&format!("teilnehmen: \r\n{FRAME}\r\n")), "{new}");
+    assert!(new.contains(&format!("An der Besprechu`ng \r\n{FRAME}\r\n")), "{new}");
     assert!(new.ends_with(&format!("\r\n{FRAME}\r\nBye\r\n")), "{new}");
     assert!(migrate(&held(&written), &jitsi()).0.changes.is_empty());
     assert_eq!(undone(&original, &written, &held(&written)).unwrap(), original);

@@ -102,8 +102,8 @@ impl Editor {
         replacement: &Replacement,
     ) -> Result<Vec<Splice>, RewriteError> {
         let Some(body) = &old.body else { return Ok(Vec::new()) };
-        let ranges = findings.blocks.iter().map(|block| &block.range);
-        Ok(splice::blocks(&body.content, body.format, ranges, replacement, self.templates())?)
+        let blocks = findings.blocks.iter();
+        Ok(splice::blocks(&body.content, body.format, blocks, replacement, self.templates())?)
     }
 
     /// Whether a place in LOCATION is a link that the target's takes the place of. Of a meeting that stays,

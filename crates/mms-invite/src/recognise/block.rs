@@ -9,7 +9,8 @@ use super::field::{self, Fields};
 use super::jitsi;
 use super::label::{Label, Vocabulary};
 use super::language::Votes;
-use super::line::{LINK, Line, LineLink, Rule};
+use super::line::{LINK, Line, LineLink, OBJECT, Rule};
+use super::own::{self, Context};
 use super::url::{Join, Link};
 use super::webex;
 
@@ -20,8 +21,8 @@ pub(super) struct Found {
     /// Lines, the last included.
     pub first: usize,
     pub last: usize,
-    /// The line of the join link (or what stands for it); a range that shrinks keeps it.
-    pub seed: usize,
+    /// Words in these lines that are people's own, by line and range of its text, in order.
+    pub kept: Vec<(usize, Range<usize>)>,
     /// The join link; none where the block only names a conference id.
     pub url: Option<String>,
     /// Keys of every link in the block that joins the same meeting.
@@ -38,6 +39,8 @@ pub(super) struct Found {
 const MAX_GROWTH: usize = 150;
 /// Blocks beyond these are not looked for: no invite has so many.
 const MAX_BLOCKS: usize = 256;
+/// Most lines in a row inside a block that are people's own.
+const MAX_STRANGE: usize = 4;
 /// Most empty lines inside a block.
 const MAX_GAP: usize = 3;
 
@@ -76,7 +79,8 @@ pub(super) fn find(lines: &mut [Line], vocabulary: &Vocabulary) -> Vec<Found> {
             continue;
         }
         let (first, last) = if bare { (index, index) } else { (first, last) };
-        found.push(describe(lines, first..last + 1, index, seed, bare, vocabulary));
+        let kept = kept(lines, first..last + 1, index, frame.filter(|_| framed));
+        found.push(describe(lines, first..last + 1, kept, seed, bare, vocabulary));
         done = last + 1;
     }
     accept_lone_links(lines, &mut found);
@@ -358,8 +362,9 @@ fn named_platform(text: &str) -> Option<Platform> {
 fn grow(lines: &[Line], index: usize, seed: &Seed, lowest: usize) -> (usize, usize) {
     let mut last = index;
     let mut at = index + 1;
-    let mut gap = 0;
-    let mut dates = 0;
+    let (mut gap, mut dates, mut strange) = (0, 0, 0);
+    let mut said = Said::default();
+    said.hear(lines.get(index));
     while let Some(line) = lines.get(at).filter(|_| at - index <= MAX_GROWTH) {
         if closes(line, &seed.platform) {
             // A closing rule whose opening one is missing.
@@ -368,6 +373,7 @@ fn grow(lines: &[Line], index: usize, seed: &Seed, lowest: usize) -> (usize, usi
             }
             break;
         }
+        let ours = is_block_line(line, seed, true) || said.is_value(line);
         if line.blank {
             gap += 1;
             if gap > MAX_GAP {
@@ -375,11 +381,18 @@ fn grow(lines: &[Line], index: usize, seed: &Seed, lowest: usize) -> (usize, usi
             }
         } else if is_decoration(line) {
             // A rule belongs to the block only where more of the block follows.
-        } else if is_block_line(line, seed, true) {
-            last = at;
-            (gap, dates) = (0, 0);
-        } else if is_date(&line.text) && dates < 3 {
-            dates += 1;
+            gap = 0;
+        } else if ours && (strange == 0 || said.goes_on(line, seed)) {
+            // Topic and time are the block's only where more of it follows.
+            if !line.leading().is_some_and(|hit| hit.label == Label::Heading) {
+                last = at;
+            }
+            said.hear(Some(line));
+            (gap, dates, strange) = (0, 0, 0);
+        } else if is_service_date(&line.text) && dates < 3 {
+            (gap, dates) = (0, dates + 1);
+        } else if strange < MAX_STRANGE && !starts_another(line, seed) {
+            (gap, strange) = (0, strange + 1);
         } else {
             break;
         }
@@ -407,6 +420,70 @@ fn grow(lines: &[Line], index: usize, seed: &Seed, lowest: usize) -> (usize, usi
         }
     }
     (opening(lines, first, lowest), last)
+}
+
+/// What a block has said so far.
+#[derive(Default)]
+struct Said {
+    meeting_id: Option<String>,
+    passcode: bool,
+    /// The line before was the label of a value.
+    awaits: Option<Label>,
+}
+
+impl Said {
+    fn hear(&mut self, line: Option<&Line>) {
+        let Some(line) = line else { return };
+        self.meeting_id = self.meeting_id.take().or_else(|| printed_id(line));
+        self.passcode |= line.has(Label::Passcode);
+        self.awaits = own::awaits(line);
+    }
+
+    /// Whether the line is the value of the label on the line before.
+    fn is_value(&self, line: &Line) -> bool {
+        self.awaits.is_some() && line.labels.is_empty() && line.links.is_empty() && {
+            let context = Context { awaits: self.awaits, ..Context::default() };
+            own::kept(line, context).is_empty()
+        }
+    }
+
+    /// Whether the block goes on with this line behind words that are people's own: it must speak of the
+    /// same meeting, and of nothing else.
+    fn goes_on(&self, line: &Line, seed: &Seed) -> bool {
+        let part = line.links.iter().any(|link| match &link.link {
+            Some(Link::Join(join)) => same_meeting(seed, join),
+            Some(Link::Part(platform)) => *platform == seed.platform,
+            _ => false,
+        });
+        let same_id = || match (&self.meeting_id, printed_id(line)) {
+            (Some(own), Some(id)) => *own == id,
+            (None, Some(_)) => true,
+            _ => false,
+        };
+        let label = line.leading().is_some_and(|hit| match hit.label {
+            Label::MeetingId => same_id(),
+            Label::ConferenceId | Label::VideoId => own::kept(line, Context::default()).is_empty(),
+            Label::Passcode => !self.passcode && own::kept(line, Context::default()).is_empty(),
+            Label::DialIn | Label::Extra => {
+                hit.end - hit.start >= 10 && own::kept(line, Context::default()).is_empty()
+            }
+            _ => false,
+        });
+        part || label || line.text.contains(",,") && field::is_number_line(line, false)
+    }
+}
+
+/// The digits of the meeting id that a line prints.
+fn printed_id(line: &Line) -> Option<String> {
+    let id = Fields::read(std::slice::from_ref(line)).meeting_id?;
+    Some(id.chars().filter(char::is_ascii_alphanumeric).collect())
+}
+
+/// Whether another meeting's text begins with the line.
+fn starts_another(line: &Line, seed: &Seed) -> bool {
+    line.has(Label::Opening)
+        || line.rule.is_some()
+        || line.links.iter().filter_map(join_of).any(|join| !same_meeting(seed, join))
 }
 
 /// The closing rule of a Teams block that lost its opening one: what an administrator wrote between
@@ -490,8 +567,71 @@ fn is_block_line(line: &Line, seed: &Seed, below: bool) -> bool {
     below
         && (line.has(Label::VideoId) && residue <= 40
             || line.telephone && residue <= 60
-            || field::has_telephone_number(line) && residue <= 60
+            || field::is_number_line(line, true)
             || is_room_system(&line.text))
+}
+
+/// The words in a block that are people's own.
+///
+/// Without a frame, whatever no label, value or link of the service explains. Inside a frame the service's
+/// own words may be in a language that the vocabulary lacks, and administrators put footers there, so less
+/// can be told: where the frame shows labels of a known language, words count as people's own on the line of
+/// a value or join link, between these lines, and behind all that the service wrote. Lines between the values
+/// and the service's last links are the footer's place. Frames that MMS drew are replaced whole: templates
+/// may say anything in them.
+fn kept(
+    lines: &[Line],
+    span: Range<usize>,
+    index: usize,
+    frame: Option<&Frame>,
+) -> Vec<(usize, Range<usize>)> {
+    let mut kept = Vec::new();
+    let block = lines.get(span.clone()).unwrap_or_default();
+    let labelled = block.iter().filter(|line| line.leading().is_some()).count();
+    if frame.is_some_and(|frame| frame.rule == Rule::Mms || labelled < 2) {
+        return kept;
+    }
+    let footer = footer(block);
+    let mut context = Context::default();
+    let mut opened = frame.is_some();
+    for (at, line) in block.iter().enumerate() {
+        opened |= line.has(Label::Opening);
+        context.headings = opened || span.start + at > index;
+        context.dial_in |= frame.is_some();
+        let mut own = own::kept(line, context);
+        if frame.is_some() {
+            own.retain(|range| is_written(line, range, footer.contains(&at)));
+        } else if line.text.trim() == OBJECT.to_string() && line.links.is_empty() {
+            own.push(0..line.text.len());
+        }
+        context = context.behind(line, &own);
+        kept.extend(own.into_iter().map(|range| (span.start + at, range)));
+    }
+    kept
+}
+
+/// The place of an administrator's footer in a frame: behind the values, up to the service's last links.
+fn footer(block: &[Line]) -> Range<usize> {
+    let values = block.iter().rposition(|line| {
+        line.leading().is_some_and(|hit| own::takes_value(hit.label) || hit.label == Label::DialIn)
+            || line.links.iter().any(|link| join_of(link).is_some())
+    });
+    let links = block
+        .iter()
+        .rposition(|line| line.leading().is_some() || !line.links.is_empty() || line.marker.is_some());
+    values.map_or(0, |at| at + 1)..links.unwrap_or(0)
+}
+
+/// Whether words inside a frame can be told from what a service or its administrator put there.
+fn is_written(line: &Line, range: &Range<usize>, footer: bool) -> bool {
+    let joins = line.links.iter().any(|link| join_of(link).is_some());
+    let valued = line.leading().is_some_and(|hit| own::takes_value(hit.label));
+    if range.len() < line.text.trim().len() {
+        return joins && line.leading().is_some() || valued;
+    }
+    let digits = line.text.bytes().filter(u8::is_ascii_digit).count();
+    let numbers = digits >= 4 && line.residue() <= 60;
+    !footer && line.links.is_empty() && !line.telephone && !numbers && line.leading().is_none()
 }
 
 fn same_meeting(seed: &Seed, join: &Join) -> bool {
@@ -509,15 +649,15 @@ pub(super) fn is_short(key: &str) -> bool {
 }
 
 /// A rule inside a block, or a line of dashes or stars.
-fn is_decoration(line: &Line) -> bool {
-    let short = line.text.len() <= 12 && line.links.is_empty() && !line.text.contains(char::is_alphanumeric);
+pub(super) fn is_decoration(line: &Line) -> bool {
+    let short = line.text.len() <= 200 && line.links.is_empty() && !line.text.contains(char::is_alphanumeric);
     let rule = matches!(line.rule, Some(Rule::Inner | Rule::Dots | Rule::Zoom));
     rule || line.rule.is_none() && short
 }
 
 /// `123456789@zoomcrc.com`, `162.255.37.11 (US West)`.
-fn is_room_system(text: &str) -> bool {
-    let text = text.trim();
+pub(super) fn is_room_system(text: &str) -> bool {
+    let text = text.trim().trim_start_matches(['•', '-', '*', '·', ' ']);
     let text = text.strip_prefix("Dial ").unwrap_or(text);
     let first = text.split(' ').next().unwrap_or_default();
     let address = first.split_once('@').is_some_and(|(user, host)| {
@@ -530,10 +670,10 @@ fn is_room_system(text: &str) -> bool {
 }
 
 /// "Tuesday, September 5, 2023 10:00 AM | 30 minutes | (UTC-04:00) Eastern Time".
-fn is_date(text: &str) -> bool {
+pub(super) fn is_service_date(text: &str) -> bool {
     text.len() <= 240
         && text.contains(':')
-        && (text.contains("UTC") || text.contains("GMT"))
+        && (text.contains("(UTC") || text.contains("(GMT"))
         && text.bytes().filter(u8::is_ascii_digit).count() >= 5
 }
 
@@ -562,7 +702,7 @@ fn is_proven(block: &[Line], line: &Line, seed: &Seed) -> bool {
 }
 
 /// "Zoom: https://…": the text before a link names the service and nothing else.
-fn names_platform(before: &str) -> bool {
+pub(super) fn names_platform(before: &str) -> bool {
     let name = before.trim().trim_start_matches(['-', '*', '•', ' ']);
     name.strip_suffix([':', '：', '-', '–']).is_some_and(|name| {
         let name = name.trim();
@@ -589,7 +729,7 @@ fn accept_lone_links(lines: &[Line], found: &mut [Found]) {
 fn describe(
     lines: &[Line],
     span: Range<usize>,
-    index: usize,
+    kept: Vec<(usize, Range<usize>)>,
     seed: Seed,
     bare: bool,
     vocabulary: &Vocabulary,
@@ -605,7 +745,7 @@ fn describe(
         platform: seed.platform,
         first: span.start,
         last: span.end - 1,
-        seed: index,
+        kept,
         url: seed.url,
         keys,
         link_id: seed.join.as_ref().and_then(|j| j.id.clone()),

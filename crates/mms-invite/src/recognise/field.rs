@@ -106,6 +106,248 @@ pub(super) fn has_telephone_number(line: &Line) -> bool {
     false
 }
 
+/// Whether the line is one of a service's list of numbers to dial: a number with at most a country before it
+/// and a place behind it. `listed` says that such a list is going on.
+pub(super) fn is_number_line(line: &Line, listed: bool) -> bool {
+    let text = line.text.as_str();
+    let lower = text.to_lowercase();
+    let marked = line.telephone || text.contains(",,") || ["toll", "(us)"].iter().any(|m| lower.contains(m));
+    if !(listed || marked) || !has_telephone_number(line) {
+        return false;
+    }
+    let Some(first) = text.find(|c: char| c.is_ascii_digit() || c == '+') else { return false };
+    let last = text.rfind(|c: char| c.is_ascii_digit() || c == '#').unwrap_or(first);
+    let lead = without_brackets(text.get(..first).unwrap_or_default());
+    let lead = lead.trim_matches(|c: char| !c.is_alphabetic());
+    let labelled = line.leading().is_some_and(|hit| {
+        hit.label == Label::DialIn && !has_letters(text.get(hit.end.min(first)..first).unwrap_or_default())
+    });
+    if !lead.is_empty() && !labelled && !is_country(lead) {
+        return false;
+    }
+    let behind = text.get(last + 1..).unwrap_or_default();
+    let middle = text.get(first..=last).unwrap_or_default();
+    let place = behind.trim_start_matches(|c: char| !c.is_alphabetic());
+    let names = behind.trim().is_empty()
+        || line.telephone
+        || text.contains(['#', '('])
+        || place.contains(',')
+        || is_country(place);
+    names && are_names(&without_brackets(middle)) && are_names(&without_brackets(behind))
+}
+
+fn has_letters(text: &str) -> bool {
+    text.contains(char::is_alphabetic)
+}
+
+fn without_brackets(text: &str) -> String {
+    let mut depth = 0usize;
+    let outside = |c: &char| {
+        depth = match c {
+            '(' => depth + 1,
+            ')' => depth.saturating_sub(1),
+            _ => depth,
+        };
+        depth == 0
+    };
+    text.chars().filter(outside).collect()
+}
+
+/// Whether the words are names of places and what is said of numbers, and no sentence: none begins with a
+/// small letter but these.
+fn are_names(text: &str) -> bool {
+    const SMALL: &[&str] = &[
+        "am",
+        "an",
+        "de",
+        "del",
+        "des",
+        "do",
+        "da",
+        "di",
+        "du",
+        "of",
+        "and",
+        "the",
+        "la",
+        "le",
+        "el",
+        "und",
+        "y",
+        "e",
+        "i",
+        "og",
+        "och",
+        "toll",
+        "free",
+        "number",
+        "or",
+        "oder",
+        "ou",
+        "o",
+        "one-touch",
+        "x",
+        "pin",
+        "english",
+        "main",
+    ];
+    text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '\'' | '’')))
+        .filter(|word| has_letters(word))
+        .all(|word| !word.starts_with(char::is_lowercase) || SMALL.contains(&word))
+}
+
+/// Countries and regions as services write them before or behind their numbers.
+fn is_country(text: &str) -> bool {
+    let name = without_brackets(text).to_lowercase();
+    let name = name.split([',', ':', '-']).next().unwrap_or_default().trim();
+    let name = name.trim_end_matches(" toll free").trim_end_matches(" toll-free").trim_end_matches(" toll");
+    COUNTRIES.contains(&name)
+}
+
+const COUNTRIES: &[&str] = &[
+    "us",
+    "usa",
+    "uk",
+    "dial",
+    "or dial",
+    "united states",
+    "united states of america",
+    "united kingdom",
+    "great britain",
+    "argentina",
+    "argentinien",
+    "australia",
+    "australien",
+    "austria",
+    "österreich",
+    "bahrain",
+    "belarus",
+    "belgium",
+    "belgien",
+    "belgique",
+    "belgië",
+    "brazil",
+    "brasil",
+    "brasilien",
+    "bulgaria",
+    "canada",
+    "kanada",
+    "chile",
+    "china",
+    "colombia",
+    "costa rica",
+    "croatia",
+    "cyprus",
+    "czech republic",
+    "czechia",
+    "tschechien",
+    "denmark",
+    "danmark",
+    "dänemark",
+    "egypt",
+    "estonia",
+    "finland",
+    "finnland",
+    "suomi",
+    "france",
+    "frankreich",
+    "francia",
+    "germany",
+    "deutschland",
+    "allemagne",
+    "alemania",
+    "germania",
+    "duitsland",
+    "tyskland",
+    "greece",
+    "hong kong",
+    "hong kong sar",
+    "hungary",
+    "iceland",
+    "india",
+    "indien",
+    "indonesia",
+    "ireland",
+    "irland",
+    "israel",
+    "italy",
+    "italia",
+    "italien",
+    "italie",
+    "italië",
+    "japan",
+    "kazakhstan",
+    "kenya",
+    "korea",
+    "latvia",
+    "lithuania",
+    "luxembourg",
+    "luxemburg",
+    "malaysia",
+    "malta",
+    "mexico",
+    "méxico",
+    "netherlands",
+    "niederlande",
+    "nederland",
+    "pays-bas",
+    "new zealand",
+    "nigeria",
+    "norway",
+    "norge",
+    "norwegen",
+    "pakistan",
+    "panama",
+    "peru",
+    "philippines",
+    "poland",
+    "polska",
+    "polen",
+    "portugal",
+    "puerto rico",
+    "romania",
+    "russia",
+    "saudi arabia",
+    "singapore",
+    "slovakia",
+    "slovenia",
+    "south africa",
+    "south korea",
+    "spain",
+    "spanien",
+    "españa",
+    "espagne",
+    "spagna",
+    "spanje",
+    "sweden",
+    "sverige",
+    "schweden",
+    "switzerland",
+    "schweiz",
+    "suisse",
+    "svizzera",
+    "zwitserland",
+    "taiwan",
+    "thailand",
+    "turkey",
+    "türkiye",
+    "ukraine",
+    "united arab emirates",
+    "uruguay",
+    "vereinigte staaten",
+    "vereinigte staaten (usa)",
+    "vereinigtes königreich",
+    "états-unis",
+    "royaume-uni",
+    "estados unidos",
+    "reino unido",
+    "stati uniti",
+    "regno unito",
+    "verenigde staten",
+    "verenigd koninkrijk",
+    "vietnam",
+];
+
 fn is_telephone_number(number: &str, speaks: bool, line: &str) -> bool {
     let main = number.split(",,").next().unwrap_or_default().trim();
     let digits = main.bytes().filter(u8::is_ascii_digit).count();

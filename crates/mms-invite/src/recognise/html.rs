@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::line::{LINK, Line, LineLink, MAX_LINKS, OBJECT, is_space};
+use super::line::{LINK, Line, LineLink, MAX_LINKS, OBJECT, Piece, is_space};
 use super::text::written_links;
 
 /// An element by its bytes. Element 0 is the document.
@@ -52,13 +52,6 @@ struct OpenLink {
     /// It began on the current line.
     whole: bool,
     marked: bool,
-}
-
-impl OpenLink {
-    /// The element that the anchor stands in, where the anchor began on the current line.
-    fn parent(&self, elements: &[Element]) -> Option<usize> {
-        elements.get(self.element).filter(|_| self.whole).map(|element| element.parent)
-    }
 }
 
 struct Scanner<'a> {
@@ -254,10 +247,13 @@ impl<'a> Scanner<'a> {
         let seen = !self.line.text.get(link.at..).unwrap_or_default().trim().is_empty();
         if seen || link.whole {
             let (url, marked, start) = (link.url.clone(), link.marked, link.start);
-            let parent = link.parent(&self.elements);
+            let parent = self.elements.get(link.element).map_or(0, |element| element.parent);
             self.begin(start);
             self.line.source.end = self.line.source.end.max(end);
-            self.put_link(url, start..end, parent, marked);
+            if !seen {
+                self.line.push_hidden(start..end, parent);
+            }
+            self.put_link(url, marked);
         }
         self.link = None;
     }
@@ -278,21 +274,19 @@ impl<'a> Scanner<'a> {
     fn visible(&mut self, c: char, at: usize, length: usize) {
         if is_space(c) {
             if !self.line.text.is_empty() && !self.line.text.ends_with(' ') {
-                self.line.text.push(' ');
+                self.line.push(' ', at, length, self.top());
             }
             return;
         }
         self.begin(at);
-        self.line.text.push(c);
+        self.line.push(c, at, length, self.top());
         self.line.source.end = at + length;
-        self.line.elements.1 = self.top();
     }
 
     fn begin(&mut self, at: usize) {
         if !self.begun {
             self.begun = true;
             self.line.source = at..at;
-            self.line.elements = (self.top(), self.top());
         }
     }
 
@@ -318,10 +312,8 @@ impl<'a> Scanner<'a> {
         if let Some(link) = &self.link
             && !self.line.text.get(link.at..).unwrap_or_default().trim().is_empty()
         {
-            let (url, marked, start) = (link.url.clone(), link.marked, link.start);
-            let parent = link.parent(&self.elements);
-            let end = self.line.source.end;
-            self.put_link(url, start..end, parent, marked);
+            let (url, marked) = (link.url.clone(), link.marked);
+            self.put_link(url, marked);
         }
         let mut line = std::mem::take(&mut self.line);
         self.begun = false;
@@ -336,11 +328,11 @@ impl<'a> Scanner<'a> {
         self.lines.push(line);
     }
 
-    fn put_link(&mut self, url: String, source: Range<usize>, parent: Option<usize>, marked: bool) {
+    fn put_link(&mut self, url: String, marked: bool) {
         let at = self.link.as_ref().map_or(0, |link| link.at).min(self.line.text.len());
         if self.line.links.len() < MAX_LINKS {
             let end = self.line.text.len();
-            self.line.links.push(LineLink { url, source, at, end, link: None, parent, marked });
+            self.line.links.push(LineLink { url, at, end, link: None, marked });
         }
     }
 
@@ -377,40 +369,92 @@ fn write_out_links(line: &mut Line) {
     if written.is_empty() {
         return;
     }
-    let mut text = String::with_capacity(line.text.len());
-    let mut at = 0;
-    let mut moves: Vec<(usize, isize)> = Vec::new();
+    let mut out = Rewritten::default();
     let mut added = Vec::new();
     for link in written {
-        text.push_str(line.text.get(at..link.source.start).unwrap_or_default());
+        out.copy(line, link.source.start);
         let covered = line.links.iter().any(|l| l.at < link.source.end && link.source.start < l.end);
-        let position = text.len();
-        text.push(LINK);
-        at = link.source.end;
-        moves.push((at, text.len() as isize - at as isize));
+        let at = out.text.len();
+        out.put_link(line, link.source.end);
         if !covered && link.url.contains("://") && line.links.len() + added.len() < MAX_LINKS {
-            added.push(LineLink {
-                url: link.url,
-                source: line.source.clone(),
-                at: position,
-                end: text.len(),
-                link: None,
-                parent: None,
-                marked: false,
-            });
+            added.push(LineLink { url: link.url, at, end: out.text.len(), link: None, marked: false });
         }
     }
-    text.push_str(line.text.get(at..).unwrap_or_default());
+    out.copy(line, line.text.len());
+    out.take_rest(line);
     for link in &mut line.links {
         let shift = |place: usize| {
-            let by = moves.iter().rev().find(|(from, _)| *from <= place).map_or(0, |(_, by)| *by);
-            usize::try_from(place as isize + by).unwrap_or(0).min(text.len())
+            let by = out.moves.iter().rev().find(|(from, _)| *from <= place).map_or(0, |(_, by)| *by);
+            usize::try_from(place as isize + by).unwrap_or(0).min(out.text.len())
         };
         (link.at, link.end) = (shift(link.at), shift(link.end));
     }
     line.links.append(&mut added);
     line.links.sort_by_key(|link| link.at);
-    line.text = text;
+    line.text = out.text;
+    line.pieces = out.pieces;
+}
+
+/// A line while written-out links are taken out of its text.
+#[derive(Default)]
+struct Rewritten {
+    text: String,
+    pieces: Vec<Piece>,
+    /// Byte of the old text up to which is done.
+    at: usize,
+    /// Piece of the old line that is next.
+    next: usize,
+    /// Behind each link: the place in the old text, and by how much the text moved.
+    moves: Vec<(usize, isize)>,
+}
+
+impl Rewritten {
+    /// Copies the text up to byte `end` of the old line.
+    fn copy(&mut self, line: &Line, end: usize) {
+        let by = self.text.len() as isize - self.at as isize;
+        self.text.push_str(line.text.get(self.at..end).unwrap_or_default());
+        let moved = |place: usize| usize::try_from(place as isize + by).unwrap_or(0);
+        self.pieces_until(line, end, |piece| moved(piece.start)..moved(piece.end));
+        self.at = end;
+    }
+
+    /// Puts a link in the place of the text up to byte `end`. The elements that its spelling is spread
+    /// over stay known.
+    fn put_link(&mut self, line: &Line, end: usize) {
+        let mut text = self.text.len()..self.text.len() + LINK.len_utf8();
+        self.text.push(LINK);
+        self.pieces_until(line, end, |_| {
+            let shown = text.clone();
+            text.start = text.end;
+            shown
+        });
+        self.at = end;
+        self.moves.push((end, self.text.len() as isize - end as isize));
+    }
+
+    fn pieces_until(
+        &mut self,
+        line: &Line,
+        end: usize,
+        mut place: impl FnMut(&Range<usize>) -> Range<usize>,
+    ) {
+        while let Some(piece) = line.pieces.get(self.next).filter(|piece| piece.text.start < end) {
+            let part = piece.clip(self.at, end);
+            self.pieces.push(Piece { text: place(&part.text), ..part });
+            if piece.text.end > end {
+                return;
+            }
+            self.next += 1;
+        }
+    }
+
+    /// What stands at the end without showing text.
+    fn take_rest(&mut self, line: &Line) {
+        let at = self.text.len();
+        for piece in line.pieces.get(self.next..).unwrap_or_default() {
+            self.pieces.push(Piece { text: at..at, ..piece.clone() });
+        }
+    }
 }
 
 impl Document {
@@ -447,19 +491,22 @@ impl Document {
         &self.lines
     }
 
-    /// The bytes of lines `first..=last` as whole elements; None where that would take text of
-    /// another line along.
-    ///
-    /// With `from`, the first line counts only from that link on; its words before the link stay.
-    pub(super) fn widen(&self, first: usize, last: usize, from: Option<&LineLink>) -> Option<Range<usize>> {
-        let (head, tail) = (self.lines.get(first)?, self.lines.get(last)?);
-        let from = from.and_then(|link| Some((link.source.start, link.parent?)));
-        let (start, start_element) = from.unwrap_or((head.source.start, head.elements.0));
-        let before = if from.is_some() { start } else { self.edges.get(first)?.0 };
-        let after = self.edges.get(last)?.1;
-        let mut ancestor = self.common(start_element, tail.elements.1);
-        let mut range = self.side(start_element, ancestor, start, |e| e.start)
-            ..self.side(tail.elements.1, ancestor, tail.source.end, |e| e.end);
+    /// The last visible byte before a line and the first behind it.
+    pub(super) fn edges(&self, line: usize) -> (usize, usize) {
+        self.edges.get(line).copied().unwrap_or((0, usize::MAX))
+    }
+
+    /// The bytes from `first` to `last` as whole elements, and the element that these stand in. None where
+    /// that would take along what ends behind `before` or begins before `after`.
+    pub(super) fn widen(
+        &self,
+        first: &Piece,
+        last: &Piece,
+        (before, after): (usize, usize),
+    ) -> Option<(Range<usize>, usize)> {
+        let mut ancestor = self.common(first.element, last.element);
+        let mut range = self.side(first.element, ancestor, first.source.start, |e| e.start)
+            ..self.side(last.element, ancestor, last.source.end, |e| e.end);
         if range.start < before || range.end > after {
             return None;
         }
@@ -476,13 +523,55 @@ impl Document {
             let alone = self.only_blank_outside(element, &range);
             let climbs =
                 is_inline(&element.name) || element.shell || table || (element.name == "div" && alone);
-            if !climbs && element.name != "p" {
+            if !climbs && !is_paragraph(&element.name) {
                 break;
             }
             range = range.start.min(element.start)..range.end.max(element.end);
             ancestor = element.parent;
         }
-        Some(range)
+        Some((range, ancestor))
+    }
+
+    /// Makes room for a block element in the place of `range`, which stands in `element`: a paragraph
+    /// cannot hold one, so it ends before the block and begins anew behind it.
+    pub(super) fn part(
+        &self,
+        html: &str,
+        (range, element): (Range<usize>, usize),
+        (before, after): (usize, usize),
+    ) -> Place {
+        let mut chain = Vec::new();
+        let mut current = element;
+        while let Some(element) = self.elements.get(current).filter(|_| current != 0) {
+            let paragraph = is_paragraph(&element.name);
+            if !paragraph && !is_inline(&element.name) || chain.len() >= MAX_DEPTH {
+                break;
+            }
+            chain.push(element);
+            current = element.parent;
+        }
+        // Inline elements around a paragraph hold a block already.
+        if let Some(outermost) = chain.iter().rposition(|element| is_paragraph(&element.name)) {
+            chain.truncate(outermost + 1);
+        }
+        let mut place = Place { range, close: String::new(), open: String::new() };
+        let Some(outer) = chain.last() else { return place };
+        if before > outer.inner_start {
+            for element in &chain {
+                place.close.push_str(&format!("</{}>", element.name));
+            }
+        } else {
+            place.range.start = outer.start;
+        }
+        if after < outer.inner_end {
+            place.range.end = behind_line_break(html, place.range.end, after);
+            for element in chain.iter().rev() {
+                place.open.push_str(html.get(element.start..element.inner_start).unwrap_or_default());
+            }
+        } else {
+            place.range.end = outer.end;
+        }
+        place
     }
 
     /// Whether nothing at all, not even an empty line, stands in `element` outside `range`.
@@ -510,6 +599,33 @@ impl Document {
         }
         at
     }
+}
+
+/// Where a replacement goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Bytes to be replaced.
+    pub range: Range<usize>,
+    /// What a block must have before it.
+    pub close: String,
+    /// What a block must have behind it.
+    pub open: String,
+}
+
+/// Behind the `<br>` at `at`, which a paragraph that begins there does not need; `at` where there is none.
+fn behind_line_break(html: &str, at: usize, limit: usize) -> usize {
+    let rest = html.get(at..limit.min(html.len())).unwrap_or_default();
+    let tag = rest.trim_start();
+    let skipped = rest.len() - tag.len();
+    match Tag::parse(tag) {
+        Some(tag) if tag.name == "br" && !tag.closing => at + skipped + tag.length,
+        _ => at,
+    }
+}
+
+/// Elements that hold text and no blocks (HTML, phrasing content).
+fn is_paragraph(name: &str) -> bool {
+    matches!(name, "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6")
 }
 
 fn is_void(name: &str) -> bool {
@@ -791,6 +907,15 @@ mod tests {
         document.lines.iter().position(|l| l.text.contains(text)).unwrap()
     }
 
+    /// The lines from "Join" to "ID" as whole elements.
+    fn widened(html: &str) -> Option<&str> {
+        let document = scanned(html);
+        let (a, b) = (find(&document, "Join"), find(&document, "ID"));
+        let (first, last) = (document.lines[a].pieces.first()?, document.lines[b].pieces.last()?);
+        let edges = (document.edges(a).0, document.edges(b).1);
+        document.widen(first, last, edges).map(|(range, _)| &html[range])
+    }
+
     #[test]
     fn reads_lines_links_and_entities() {
         let document =
@@ -805,18 +930,13 @@ mod tests {
     #[test]
     fn widens_to_whole_elements_without_taking_other_text() {
         let html = "<div><p>Hello</p><p><b>Join</b></p><p><i>ID</i> 1</p><p>Bye</p></div>";
-        let document = scanned(html);
-        let (a, b) = (find(&document, "Join"), find(&document, "ID"));
-        assert_eq!(&html[document.widen(a, b, None).unwrap()], "<p><b>Join</b></p><p><i>ID</i> 1</p>");
+        assert_eq!(widened(html), Some("<p><b>Join</b></p><p><i>ID</i> 1</p>"));
 
         let html = "<p>Hello<br><b>Join</b><br>ID 1<br>Bye</p>";
-        let document = scanned(html);
-        let (a, b) = (find(&document, "Join"), find(&document, "ID"));
-        assert_eq!(&html[document.widen(a, b, None).unwrap()], "<b>Join</b><br>ID 1");
+        assert_eq!(widened(html), Some("<b>Join</b><br>ID 1"));
 
         let html = "<p>Hello<br>Join</p><p>ID 1</p>";
-        let document = scanned(html);
-        assert_eq!(document.widen(find(&document, "Join"), find(&document, "ID"), None), None);
+        assert_eq!(widened(html), None);
     }
 
     #[test]

@@ -18,18 +18,39 @@ pub(super) const MAX_LINKS: usize = 64;
 pub(super) struct LineLink {
     /// The target, wrappers taken off.
     pub url: String,
-    /// Bytes in the source.
-    pub source: Range<usize>,
     /// Byte in the line's text at which it begins.
     pub at: usize,
     /// Byte in the line's text at which it ends (the visible text of an HTML link).
     pub end: usize,
     /// What it is.
     pub link: Option<Link>,
-    /// In HTML: the element that the anchor stands in; none for a link that the text writes out.
-    pub parent: Option<usize>,
     /// Marked as the join link of a block that MMS wrote.
     pub marked: bool,
+}
+
+/// Where a run of a line's text stands in the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Bytes in the line's text; none for what shows no text (`<tel:…>` behind a number).
+    pub text: Range<usize>,
+    /// Bytes in the source: as many as in the text, byte for byte, or one thing that cannot be divided (an
+    /// entity, a link).
+    pub source: Range<usize>,
+    /// In HTML: the innermost element.
+    pub element: usize,
+}
+
+impl Piece {
+    /// The part of the piece that lies in the line's text from `start` to `end`; all of it where it cannot
+    /// be divided.
+    pub(super) fn clip(&self, start: usize, end: usize) -> Self {
+        if self.text.len() != self.source.len() || start <= self.text.start && self.text.end <= end {
+            return self.clone();
+        }
+        let text = self.text.start.max(start)..self.text.end.min(end).max(self.text.start.max(start));
+        let source = self.source.start + (text.start - self.text.start);
+        Self { source: source..source + text.len(), text, element: self.element }
+    }
 }
 
 /// What bounds a block.
@@ -60,8 +81,8 @@ pub(super) struct Line {
     pub links: Vec<LineLink>,
     /// A `tel:` link.
     pub telephone: bool,
-    /// In HTML: the innermost element at the first and last visible character.
-    pub elements: (usize, usize),
+    /// Where the text stands in the source, in order.
+    pub pieces: Vec<Piece>,
     /// Platform that the surrounding element names (blocks of MMS).
     pub platform: Option<String>,
     /// Labels, filled in by [`Line::describe`].
@@ -75,6 +96,32 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// Appends a character that the source spells in `length` bytes from `at` on.
+    pub(super) fn push(&mut self, c: char, at: usize, length: usize, element: usize) {
+        let start = self.text.len();
+        self.text.push(c);
+        let end = self.text.len();
+        match self.pieces.last_mut() {
+            Some(last)
+                if last.element == element
+                    && last.source.end == at
+                    && end - start == length
+                    && !last.text.is_empty()
+                    && last.text.len() == last.source.len() =>
+            {
+                last.text.end = end;
+                last.source.end = at + length;
+            }
+            _ => self.pieces.push(Piece { text: start..end, source: at..at + length, element }),
+        }
+    }
+
+    /// Notes that `source` belongs here without showing any text.
+    pub(super) fn push_hidden(&mut self, source: Range<usize>, element: usize) {
+        let at = self.text.len();
+        self.pieces.push(Piece { text: at..at, source, element });
+    }
+
     /// Fills in what follows from the text.
     pub(super) fn describe(&mut self, vocabulary: &Vocabulary) {
         self.blank = self.text.trim().is_empty() && self.links.is_empty();
@@ -96,20 +143,6 @@ impl Line {
                 || self.links.iter().any(|l| l.link.is_some() && l.at <= at && at < l.end)
         };
         self.text.char_indices().take(400).filter(|(at, c)| c.is_alphanumeric() && !covered(*at)).count()
-    }
-
-    /// Whether words stand before `end` that are part of no label.
-    pub(super) fn unlabelled_before(&self, end: usize) -> bool {
-        let labelled = |at: usize| self.labels.iter().any(|hit| hit.start <= at && at < hit.end);
-        let words = |(at, c): (usize, char)| c.is_alphanumeric() && !labelled(at);
-        self.text.get(..end).is_some_and(|lead| lead.char_indices().any(words))
-    }
-
-    /// Whether words stand behind `start`, with no label among them.
-    pub(super) fn unlabelled_after(&self, start: usize) -> bool {
-        self.labels.iter().all(|hit| hit.end <= start)
-            && self.text.get(start..).is_some_and(|rest| rest.contains(char::is_alphanumeric))
-            && self.links.iter().all(|link| link.at < start)
     }
 
     /// The first label, where the line begins with it (bullets and the like aside).

@@ -18,6 +18,7 @@ mod line;
 mod location;
 mod merge;
 mod others;
+mod own;
 mod property;
 mod safelinks;
 mod skype;
@@ -34,9 +35,9 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use block::Found;
-use html::Document;
+use html::{Document, Place};
 use label::Vocabulary;
-use line::{Line, LineLink};
+use line::{LINK, Line, OBJECT, Piece, Rule};
 use merge::Source;
 pub(crate) use safelinks::percent_decode;
 use url::{Hosts, Join, Link};
@@ -148,6 +149,10 @@ pub struct Block {
     pub body: usize,
     /// Bytes of the body's text to be replaced.
     pub range: Range<usize>,
+    /// In HTML: what a new block needs before it, the end of the paragraph whose first words stay.
+    pub close: String,
+    /// In HTML: what a new block needs behind it, the begin of a paragraph for the last words.
+    pub open: String,
     /// The meeting it is the block of.
     pub meeting: OnlineMeeting,
 }
@@ -244,8 +249,9 @@ impl Recogniser {
         let mut blocks = Vec::new();
         for meeting in &merged {
             for &(body, place) in &meeting.blocks {
-                for range in bodies.get(body).map(|b| b.ranges(place)).unwrap_or_default() {
-                    blocks.push(Block { body, range, meeting: meeting.meeting.clone() });
+                let (Some(read), Some(part)) = (bodies.get(body), event.bodies.get(body)) else { continue };
+                for Place { range, close, open } in read.places(part.text, place) {
+                    blocks.push(Block { body, range, close, open, meeting: meeting.meeting.clone() });
                 }
             }
         }
@@ -333,13 +339,15 @@ struct Body {
 }
 
 impl Body {
-    /// The bytes of a block: one range, but where HTML has a user's text in the same element as half
-    /// of the block, several.
-    fn ranges(&self, place: usize) -> Vec<Range<usize>> {
+    /// The places of a block: one, but where people's own words stand in its midst or in the same element
+    /// as half of it, several.
+    fn places(&self, text: &str, place: usize) -> Vec<Place> {
         let Some(found) = self.found.get(place) else { return Vec::new() };
+        let lines = self.document.as_ref().map_or(self.lines.as_slice(), Document::lines);
+        let runs = runs(lines, found);
         match &self.document {
-            Some(document) => in_elements(document, found),
-            None => in_text(&self.lines, found).into_iter().collect(),
+            Some(document) => in_elements(text, document, &runs),
+            None => runs.iter().filter_map(|run| in_text(run)).collect(),
         }
     }
 }
@@ -363,45 +371,124 @@ pub(crate) fn visible(part: BodyPart<'_>) -> String {
     seen
 }
 
-/// The join link that a block grew from.
-fn own_link<'a>(lines: &'a [Line], found: &Found) -> Option<(&'a Line, &'a LineLink)> {
-    let seed = lines.get(found.seed)?;
-    seed.links.iter().find(|l| matches!(l.link, Some(Link::Join(_)))).map(|link| (seed, link))
+/// A piece of a line that is the block's.
+struct OwnPiece {
+    line: usize,
+    piece: Piece,
+    /// The last visible byte before it and the first behind it.
+    edges: (usize, usize),
 }
 
-/// Words around the link that no service wrote ("My room is at …") stay.
-fn in_text(lines: &[Line], found: &Found) -> Option<Range<usize>> {
-    let own = own_link(lines, found);
-    let from = own.filter(|(seed, link)| found.first == found.seed && seed.unlabelled_before(link.at));
-    let to = own.filter(|(seed, link)| found.last == found.seed && seed.unlabelled_after(link.end));
-    let start = from.map_or(lines.get(found.first)?.source.start, |(_, link)| link.source.start);
-    let end = to.map_or(lines.get(found.last)?.source.end, |(_, link)| link.source.end);
-    Some(start..end)
+/// What is the block's between two of people's own words, or before the first and behind the last.
+fn runs(lines: &[Line], found: &Found) -> Vec<Vec<OwnPiece>> {
+    let mut runs: Vec<Vec<OwnPiece>> = Vec::new();
+    let mut run = Vec::new();
+    let mut kept = found.kept.iter().peekable();
+    for index in found.first..=found.last {
+        let Some(line) = lines.get(index) else { break };
+        let mut start = 0;
+        while let Some((_, range)) = kept.next_if(|(line, _)| *line == index) {
+            collect(line, index, start..range.start, &mut run);
+            runs.push(std::mem::take(&mut run));
+            start = range.end;
+        }
+        collect(line, index, start..line.text.len(), &mut run);
+    }
+    runs.push(run);
+    // A rule or a bullet between words that stay stays as well.
+    runs.retain(|run| run.iter().any(|own| says_something(lines, own)));
+    runs
+}
+
+fn says_something(lines: &[Line], own: &OwnPiece) -> bool {
+    let Some(line) = lines.get(own.line) else { return false };
+    let text = line.text.get(own.piece.text.clone()).unwrap_or_default();
+    text.contains(|c: char| c.is_alphanumeric() || matches!(c, LINK | OBJECT))
+        || own.piece.text.is_empty()
+        || line.marker.is_some()
+        || line.rule.is_some_and(|rule| rule != Rule::Inner)
+}
+
+/// The pieces of a line between `range`, white space at its ends aside.
+fn collect(line: &Line, index: usize, range: Range<usize>, run: &mut Vec<OwnPiece>) {
+    let text = line.text.get(range.clone()).unwrap_or_default();
+    let start = range.start + text.len() - text.trim_start().len();
+    let end = start.max(range.start + text.trim_end().len());
+    let (whole_start, whole_end) = (range.start == 0, range.end == line.text.len());
+    for (place, piece) in line.pieces.iter().enumerate() {
+        let inside = if piece.text.is_empty() {
+            (piece.text.start > start || whole_start) && (piece.text.start < end || whole_end)
+        } else {
+            piece.text.start < end && start < piece.text.end
+        };
+        if !inside {
+            continue;
+        }
+        let clipped = piece.clip(start, end);
+        let neighbour = |at: Option<usize>| at.and_then(|at| line.pieces.get(at));
+        let before = if clipped.source.start > piece.source.start {
+            Some(clipped.source.start)
+        } else {
+            neighbour(place.checked_sub(1)).map(|piece| piece.source.end)
+        };
+        let after = if clipped.source.end < piece.source.end {
+            Some(clipped.source.end)
+        } else {
+            neighbour(Some(place + 1)).map(|piece| piece.source.start)
+        };
+        run.push(OwnPiece {
+            line: index,
+            piece: clipped,
+            edges: (before.unwrap_or(0), after.unwrap_or(usize::MAX)),
+        });
+    }
+}
+
+/// A run in plain text.
+fn in_text(run: &[OwnPiece]) -> Option<Place> {
+    let range = run.first()?.piece.source.start..run.last()?.piece.source.end;
+    Some(Place { range, close: String::new(), open: String::new() })
 }
 
 /// Whole elements, as few ranges as take no other text along.
-fn in_elements(document: &Document, found: &Found) -> Vec<Range<usize>> {
+fn in_elements(html: &str, document: &Document, runs: &[Vec<OwnPiece>]) -> Vec<Place> {
     // Each attempt costs time; a block that needs more is hostile.
     const MAX_ATTEMPTS: usize = 2000;
-    let own = own_link(document.lines(), found).filter(|(seed, link)| seed.unlabelled_before(link.at));
-    let mut ranges = Vec::new();
+    let mut places: Vec<Place> = Vec::new();
     let mut attempts = 0;
-    let mut first = found.first;
-    while first <= found.last && attempts < MAX_ATTEMPTS {
-        let from = own.filter(|_| first == found.seed).map(|(_, link)| link);
-        let whole = (first..=found.last).rev().take(MAX_ATTEMPTS - attempts).find_map(|last| {
-            attempts += 1;
-            Some((last, document.widen(first, last, from)?))
-        });
-        match whole {
-            Some((last, range)) => {
-                ranges.push(range);
-                first = last + 1;
+    for run in runs {
+        let mut first = 0;
+        while let Some(from) = run.get(first).filter(|_| attempts < MAX_ATTEMPTS) {
+            let line = run.iter().skip(first).take_while(|own| own.line == from.line).count();
+            // To the end of a line first, and only within the line piece by piece.
+            let ends = (first..run.len()).rev().filter(|last| {
+                *last < first + line
+                    || run
+                        .get(last + 1)
+                        .is_none_or(|next| run.get(*last).is_some_and(|own| own.line != next.line))
+            });
+            let whole = ends.take(MAX_ATTEMPTS - attempts).find_map(|last| {
+                attempts += 1;
+                let to = run.get(last)?;
+                let edges = edges(document, from, to);
+                Some((last, document.widen(&from.piece, &to.piece, edges)?, edges))
+            });
+            match whole {
+                Some((last, found, edges)) => {
+                    places.push(document.part(html, found, edges));
+                    first = last + 1;
+                }
+                None => first += 1,
             }
-            None => first += 1,
         }
     }
-    ranges
+    places
+}
+
+fn edges(document: &Document, from: &OwnPiece, to: &OwnPiece) -> (usize, usize) {
+    let before = if from.edges.0 > 0 { from.edges.0 } else { document.edges(from.line).0 };
+    let after = if to.edges.1 < usize::MAX { to.edges.1 } else { document.edges(to.line).1 };
+    (before, after)
 }
 
 fn could_hold_meeting(text: &str) -> bool {

@@ -52,20 +52,20 @@ fn line(text: &str, range: Range<usize>, links: Vec<Written>) -> Line {
         line.source.end = link.source.end;
         if link.url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:")) {
             line.telephone = true;
+            line.push_hidden(link.source, 0);
             continue;
         }
         if !link.url.contains("://") || line.links.len() >= MAX_LINKS {
+            line.push_hidden(link.source, 0);
             continue;
         }
         let position = line.text.len();
-        line.text.push(LINK);
+        line.push(LINK, link.source.start, link.source.len(), 0);
         line.links.push(LineLink {
             url: link.url,
-            source: link.source,
             at: position,
             end: line.text.len(),
             link: None,
-            parent: None,
             marked: false,
         });
     }
@@ -78,14 +78,14 @@ fn append(line: &mut Line, piece: &str, offset: usize) {
     for (at, c) in piece.char_indices() {
         if is_space(c) {
             if !line.text.is_empty() && !line.text.ends_with(' ') {
-                line.text.push(' ');
+                line.push(' ', offset + at, c.len_utf8(), 0);
             }
             continue;
         }
         if line.text.is_empty() && line.links.is_empty() {
             line.source.start = offset + at;
         }
-        line.text.push(c);
+        line.push(c, offset + at, c.len_utf8(), 0);
         line.source.end = offset + at + c.len_utf8();
     }
 }

@@ -198,7 +198,7 @@ impl ComponentChange<'_, '_> {
         let mut replaced = 0;
         for (index, (format, source)) in sources.bodies.iter().enumerate() {
             let text = &source.text.decoded;
-            let blocks = findings.blocks.iter().filter(|b| b.body == index).map(|b| &b.range);
+            let blocks = findings.blocks.iter().filter(|b| b.body == index);
             let splices = splice::blocks(text, *format, blocks, self.replacement, &self.editor.templates)?;
             replaced += usize::from(!splices.is_empty());
             self.splice_all(source, &splices)?;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use mms_model::{JoinInformation, Replacement};
 
-use crate::recognise::BodyFormat;
+use crate::recognise::{Block, BodyFormat};
 use crate::render::{TemplateError, Templates};
 
 /// Bytes of a text, and what comes in their place.
@@ -28,20 +28,20 @@ pub(crate) fn apply(text: &str, splices: &[Splice]) -> String {
 pub(crate) fn blocks<'a>(
     text: &str,
     format: BodyFormat,
-    blocks: impl Iterator<Item = &'a Range<usize>>,
+    blocks: impl Iterator<Item = &'a Block>,
     replacement: &Replacement,
     templates: &Templates,
 ) -> Result<Vec<Splice>, TemplateError> {
     let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let mut splices = Vec::new();
-    for range in blocks {
+    for Block { range, close, open, .. } in blocks {
         let Some(old) = text.get(range.clone()) else { continue };
         let new = if splices.is_empty() {
             let block = templates.render(format, &replacement.target, &replacement.language)?;
             let block = within_blank_lines(&block.replace('\n', line_end), old);
             match format {
                 BodyFormat::Text => on_its_own_lines(text, range, block, line_end),
-                BodyFormat::Html => block,
+                BodyFormat::Html => format!("{close}{block}{open}"),
             }
         } else {
             String::new()

@@ -1,0 +1,165 @@
+//! What people wrote around, beside and inside a block stays, and nothing of the block does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::sync::{Arc, LazyLock};
+
+use jiff::Timestamp;
+use mms_invite::event::meetings;
+use mms_invite::ical::{Document, Text, escape};
+use mms_invite::recognise::{BodyFormat, Recogniser, RecogniserOptions};
+use mms_invite::render::Templates;
+use mms_invite::rewrite::Editor;
+use mms_model::{Address, JoinInformation, Platform, Recognition, Replacement, Rewrite, User};
+
+static EDITOR: LazyLock<Editor> = LazyLock::new(|| {
+    let recogniser = Recogniser::new(&RecogniserOptions {
+        jitsi_hosts: vec!["meet.example.org".to_owned()],
+        ..RecogniserOptions::default()
+    });
+    Editor::new(Arc::new(recogniser.unwrap()), Arc::new(Templates::builtin()))
+});
+
+fn target() -> JoinInformation {
+    JoinInformation {
+        platform: Platform::JITSI,
+        display_name: "Jitsi Meet".to_owned(),
+        join_url: "https://meet.example.org/R".to_owned(),
+        meeting_id: None,
+        passcode: None,
+        dial_in: Vec::new(),
+        conference_id: None,
+        help_url: None,
+    }
+}
+
+fn event(description: &str) -> String {
+    format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y//EN\r\nBEGIN:VEVENT\r\nUID:u1\r\nDTSTAMP:20260101T000000Z\r\n\
+         DTSTART:20261201T090000Z\r\nDTEND:20261201T100000Z\r\nORGANIZER:mailto:alice@example.test\r\n\
+         DESCRIPTION:{}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+        escape(description)
+    )
+}
+
+/// The description after the meeting in it was replaced, and the new block in it; None where it holds no
+/// meeting or the rewriting is refused.
+fn rewritten(description: &str) -> Option<(String, String)> {
+    let ics = event(description);
+    let owner = User {
+        id: uuid::Uuid::nil(),
+        upn: "alice@example.test".to_owned(),
+        sip: None,
+        logon: None,
+        display_name: None,
+        distinguished_name: None,
+        addresses: vec![Address::new("alice@example.test")],
+        calendar: None,
+    };
+    let now: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
+    let meeting = meetings(ics.as_bytes(), &owner, now, EDITOR.recogniser()).unwrap().remove(0).unwrap();
+    let instance = &meeting.instances[0];
+    let Recognition::One(found) = &instance.recognition else { return None };
+    let replacement = Replacement {
+        instance: instance.id.clone(),
+        key: found.key.clone(),
+        target: target(),
+        language: "en".to_owned(),
+    };
+    let rewrite = Rewrite { replacements: vec![replacement], stamp: now, raise_sequence: false };
+    let once = EDITOR.rewrite(ics.as_bytes(), &rewrite).ok()?.content;
+    let twice = EDITOR.rewrite(&once, &rewrite).unwrap();
+    assert!(twice.changes.is_empty(), "a second run changes {}", String::from_utf8_lossy(&once));
+    let document = Document::parse(&once);
+    let component = document.named("VEVENT").next().unwrap();
+    let line = document.property(component, "DESCRIPTION").unwrap();
+    let text = Text::unescaped(&document.bytes[line.value.clone()]).decoded;
+    let block = Templates::builtin().render(BodyFormat::guess(description), &target(), "en").unwrap();
+    Some((text, block))
+}
+
+/// The description with the new block as `«»`.
+fn marked(description: &str) -> String {
+    let (text, block) = rewritten(description).unwrap_or_else(|| panic!("not rewritten: {description}"));
+    assert_eq!(text.matches(&block).count(), 1, "{text}");
+    text.replace(&block, "«»")
+}
+
+#[test]
+fn words_beside_a_block_stay() {
+    const URL: &str = "https://zoom.us/j/123456789?pwd=x";
+    for (before, after) in [
+        (
+            "<p>Dear all, please use <a href=\"URL\">Join Zoom Meeting</a> and bring cake</p>",
+            "<p>Dear all, please use </p>«»<p> and bring cake</p>",
+        ),
+        (
+            "<p>Text before <a href=\"URL\">Join Zoom Meeting</a><br>Meeting ID: 123 456 789<br>Do not forget the cake</p>",
+            "<p>Text before </p>«»<p>Do not forget the cake</p>",
+        ),
+        ("Join Zoom Meeting URL thanks, Alice", "«»\n thanks, Alice"),
+        ("Join Zoom Meeting: URL (backup room: 4.12)", "«»\n (backup room: 4.12)"),
+        (
+            "<p>Our new room: URL<br>Meeting ID: 123 456 789</p><p>Bye</p>",
+            "<p>Our new room: </p>«»<p>Bye</p>",
+        ),
+    ] {
+        assert_eq!(marked(&before.replace("URL", URL)), after, "{before}");
+    }
+}
+
+const ZOOM_SECTIONS: &str = "Anna Example is inviting you to a scheduled Zoom meeting.\n\nTopic: Weekly\nTime: Dec 1, 2026 09:00 AM Paris\n\n\
+    Join Zoom Meeting\nhttps://us02web.zoom.us/j/87324397243?pwd=abc\n\nMeeting ID: 873 2439 7243\nPasscode: 305275\n\n---\n\n\
+    One tap mobile\n+13052241968,,87324397243#,,,,*305275# US\n+13092053325,,87324397243#,,,,*305275# US\n\n---\n\n\
+    Dial by your location\n• +1 305 224 1968 US\n• +1 309 205 3325 US\n• +1 646 558 8656 US (New York)\n\nMeeting ID: 873 2439 7243\n\
+    Passcode: 305275\n\nFind your local number: https://us02web.zoom.us/u/kcZ1\n\n---\n\nJoin by SIP\n• 87324397243@zoomcrc.com\n\n---\n\n\
+    Join by H.323\n• 162.255.37.11 (US West)\n• 162.255.36.11 (US East)\n\nMeeting ID: 873 2439 7243\nPasscode: 305275\n";
+
+#[test]
+fn all_sections_of_zoom_belong_to_its_block() {
+    assert_eq!(marked(&format!("Agenda\n\n{ZOOM_SECTIONS}\nBring cake")), "Agenda\n\n«»\n\nBring cake");
+    for dashes in ["----------------", "- - - - - - - - - -", "—", "________________________________"] {
+        let text = ZOOM_SECTIONS.replace("---", dashes);
+        assert_eq!(
+            marked(&format!("Agenda\n\n{text}\nBring cake")),
+            "Agenda\n\n«»\n\nBring cake",
+            "{dashes}"
+        );
+    }
+    let paragraphs: String = ZOOM_SECTIONS.lines().map(|line| format!("<p>{line}</p>")).collect();
+    assert_eq!(
+        marked(&format!("<p>Agenda</p>{paragraphs}<p>Bring cake</p>")),
+        "<p>Agenda</p>«»<p>Bring cake</p>"
+    );
+    let rules = paragraphs.replace("<p>---</p>", "<hr>");
+    assert_eq!(marked(&format!("<p>Agenda</p>{rules}<p>Bring cake</p>")), "<p>Agenda</p>«»<p>Bring cake</p>");
+    let broken = ZOOM_SECTIONS.replace('\n', "<br>\n");
+    assert_eq!(
+        marked(&format!("<p>Agenda</p><div>{broken}Bring cake</div>")),
+        "<p>Agenda</p><div>«»<br>\nBring cake</div>"
+    );
+}
+
+#[test]
+fn words_inside_a_block_stay_between_its_parts() {
+    for (before, after) in [
+        (
+            "Join Zoom Meeting\nhttps://zoom.us/j/123456789\nUse the chat for questions!\nMeeting ID: 123 456 789\nPasscode: 4711",
+            "«»\nUse the chat for questions!\n",
+        ),
+        (
+            "Join Zoom Meeting\nhttps://zoom.us/j/123456789\n\nMeeting ID: 123 456 789 (Bob opens it)\nPasscode: 4711 please do not share\nHelp Alice with the projector",
+            "«»\n (Bob opens it)\n please do not share\nHelp Alice with the projector",
+        ),
+        (
+            "Join Zoom Meeting\nhttps://zoom.us/j/123456789\nMeeting ID: 123 456 789\nAlice: +49 170 1234567\nTime: we start in the canteen",
+            "«»\nAlice: +49 170 1234567\nTime: we start in the canteen",
+        ),
+        (
+            "<div>Join Zoom Meeting<br>https://zoom.us/j/123456789<br>Bring <b>cake</b><br>Passcode: 4711</div>",
+            "<div>«»<br>Bring <b>cake</b><br></div>",
+        ),
+    ] {
+        assert_eq!(marked(before), after, "{before}");
+    }
+}
