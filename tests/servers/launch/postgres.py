@@ -3,6 +3,7 @@
 import getpass
 import glob
 import os
+import subprocess
 
 from .session import StartFailure, free_port, run
 
@@ -30,7 +31,13 @@ class Cluster:
                    "-p", str(self.port), "-k", directory, "-c", "fsync=off"]
         process = session.spawn(command, cwd=directory,
                                 **{key: identity[key] for key in ("user", "group") if key in identity})
-        session.wait_for_port(process, self.port)
+        # It listens before it has recovered, and turns clients away until then.
+        session.wait_until(process, self._accepts_connections, f"answer on port {self.port}")
+
+    def _accepts_connections(self):
+        probe = [f"{self._programs}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres",
+                 "-t", "2"]
+        return subprocess.run(probe, check=False).returncode == 0
 
     @property
     def environment(self):

@@ -91,17 +91,26 @@ class Session:
 
     def wait_for_port(self, process, port, seconds=30):
         """Returns when `port` accepts connections; raises with the log if `process` ends before."""
+        self.wait_until(process, lambda: accepts_connections(port), f"listen on port {port}", seconds)
+
+    def wait_until(self, process, ready, what, seconds=30):
+        """Returns when `ready()` holds; raises with the log if `process` ends before, or does not `what` in time."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 raise StartFailure(f"{process.args[0]} ended with {process.returncode}: {tail(process.log_path)}")
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            if ready():
                 return
-            except OSError:
-                time.sleep(0.05)
-        raise StartFailure(f"{process.args[0]} does not listen on port {port} after {seconds} s: "
-                           f"{tail(process.log_path)}")
+            time.sleep(0.05)
+        raise StartFailure(f"{process.args[0]} does not {what} after {seconds} s: {tail(process.log_path)}")
+
+
+def accepts_connections(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
 
 
 def require(path, package):
