@@ -8,6 +8,7 @@ use mms_model::{Code, PortError, User};
 use tokio::net::{TcpStream, lookup_host};
 use url::Url;
 
+use super::credentials_file::CredentialsFile;
 use super::dav::{self, Filter, ListError, Propfind};
 use super::discovery::{Discovered, discover};
 use super::failure::no_answer;
@@ -80,7 +81,7 @@ impl Diagnosis<'_> {
     }
 
     fn configuration(&mut self) -> Result<(Location, Session), Stopped> {
-        let prepared = locate(self.settings, self.user).and_then(|location| {
+        let prepared = locate(self.settings, &CredentialsFile::default(), self.user).and_then(|location| {
             let transport = Transport::new(self.settings.transport()).map_err(no_answer)?;
             let session =
                 Session::new(Arc::new(transport), location.url.clone(), location.credentials.clone())

@@ -1,12 +1,11 @@
 //! Which URL a user's calendars are looked for at, and with which credentials.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use mms_model::{Code, PortError, User};
-use serde::Deserialize;
 use url::Url;
 
+use super::credentials_file::CredentialsFile;
 use super::settings::{Auth, CalDavSettings};
 use crate::transport::{Credentials, SecretText, read_secret_file};
 
@@ -24,12 +23,16 @@ pub(super) struct Location {
     pub by_admin: bool,
 }
 
-/// Finds a user's URL and credentials.
+/// Finds a user's URL and credentials; `file` keeps the entries of a `credentials_file`.
 ///
 /// # Errors
 /// `CalendarNotFound` for a URL that is none, `CalendarAccessDenied` where credentials are missing or
 /// unreadable; each names the setting.
-pub(super) fn locate(settings: &CalDavSettings, user: &User) -> Result<Location, PortError> {
+pub(super) fn locate(
+    settings: &CalDavSettings,
+    file: &CredentialsFile,
+    user: &User,
+) -> Result<Location, PortError> {
     let place = user.calendar.as_ref().map_or("", |location| location.place.trim());
     let is_reference = place.contains("://") || place.starts_with('/');
     let login = if place.is_empty() || is_reference { local_part(&user.upn) } else { place };
@@ -74,7 +77,7 @@ pub(super) fn locate(settings: &CalDavSettings, user: &User) -> Result<Location,
         ));
     }
     let own = own_url || is_reference;
-    let (credentials, by_admin) = credentials(settings, user, login)?;
+    let (credentials, by_admin) = credentials(settings, file, user, login)?;
     if by_admin && !own {
         return Err(PortError::permanent(
             Code::CalendarNotFound,
@@ -117,6 +120,7 @@ fn percent_encoded(name: &str) -> String {
 
 fn credentials(
     settings: &CalDavSettings,
+    file: &CredentialsFile,
     user: &User,
     login: &str,
 ) -> Result<(Credentials, bool), PortError> {
@@ -128,17 +132,14 @@ fn credentials(
     };
     match &settings.auth {
         Auth::None => Ok((Credentials::Anonymous, false)),
-        Auth::Basic { user, password, password_file } => {
-            Ok((basic(user, password, password_file)?, user.contains('{')))
-                .map(|(credentials, _)| (credentials, false))
-        }
+        Auth::Basic { user, password, password_file } => Ok((basic(user, password, password_file)?, false)),
         Auth::AdminProxy { user, password, password_file } => {
             Ok((basic(user, password, password_file)?, true))
         }
         Auth::Bearer { token, token_file } => {
             Ok((Credentials::Bearer(secret(token.as_ref(), token_file.as_deref(), "token")?), false))
         }
-        Auth::PerUser { credentials_file } => Ok((per_user(credentials_file, user, login)?, false)),
+        Auth::PerUser { credentials_file } => Ok((file.find(credentials_file, user, login)?, false)),
     }
 }
 
@@ -158,47 +159,6 @@ fn secret(value: Option<&SecretText>, file: Option<&Path>, what: &str) -> Result
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UserCredentials {
-    user: Option<String>,
-    password: Option<SecretText>,
-    token: Option<SecretText>,
-}
-
-fn per_user(file: &Path, user: &User, login: &str) -> Result<Credentials, PortError> {
-    let denied = |what: String| {
-        PortError::permanent(
-            Code::CalendarAccessDenied,
-            format!("credentials_file {}: {what}", file.display()),
-        )
-    };
-    let text = std::fs::read_to_string(file).map_err(|e| denied(format!("cannot be read: {e}")))?;
-    // toml's own message quotes the line, which may hold a password.
-    let entries: HashMap<String, UserCredentials> = toml::from_str(&text).map_err(|e| {
-        let line =
-            e.span().map_or(0, |span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
-        denied(format!(
-            "line {line} is not of the form [\"UPN\"] user = \"…\", password = \"…\" or token = \"…\""
-        ))
-    })?;
-    let entry = entries
-        .iter()
-        .find(|(key, _)| {
-            key.eq_ignore_ascii_case(&user.upn) || *key == login || user.owns(&mms_model::Address::new(key))
-        })
-        .map(|(_, entry)| entry)
-        .ok_or_else(|| denied(format!("there is no entry for {}", user.upn)))?;
-    match (&entry.password, &entry.token) {
-        (Some(password), None) => Ok(Credentials::Basic {
-            user: entry.user.clone().unwrap_or_else(|| login.to_owned()),
-            password: password.clone(),
-        }),
-        (None, Some(token)) => Ok(Credentials::Bearer(token.clone())),
-        _ => Err(denied(format!("the entry for {} needs either a password or a token", user.upn))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -206,6 +166,10 @@ mod tests {
     use mms_model::{Address, CalendarLocation};
 
     use super::*;
+
+    fn locate(settings: &CalDavSettings, user: &User) -> Result<Location, PortError> {
+        super::locate(settings, &CredentialsFile::default(), user)
+    }
 
     fn user(place: &str) -> User {
         User {
@@ -265,20 +229,6 @@ mod tests {
         assert_eq!(located.credentials.who(), "alice.b");
         let located = locate(&settings("https://d/", &auth), &User { upn: "bob@x".into(), ..user("bob") });
         assert!(matches!(located.unwrap().credentials, Credentials::Bearer(_)));
-        let missing = locate(
-            &settings("https://d/", &auth),
-            &User { upn: "eve@x".into(), addresses: vec![], ..user("eve") },
-        );
-        assert!(missing.unwrap_err().message.contains("no entry for eve@x"));
-    }
-
-    #[test]
-    fn a_broken_credentials_file_does_not_show_its_secrets() {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        writeln!(file, "[a]\npassword = \"hush\" oops").unwrap();
-        let auth = format!("{{ type = 'per-user', credentials_file = '{}' }}", file.path().display());
-        let error = locate(&settings("https://d/", &auth), &user("")).unwrap_err();
-        assert!(error.message.contains("line 2") && !error.message.contains("hush"), "{error}");
     }
 
     #[test]

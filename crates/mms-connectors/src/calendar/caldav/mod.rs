@@ -6,6 +6,7 @@
 //! and deleted events brought back (SOGo), old links in attendees'
 //! copies and time ranges that must have an end (DAViCal), a claim to schedule without doing it (Xandikos).
 
+mod credentials_file;
 mod dav;
 mod diagnosis;
 mod discovery;
@@ -31,6 +32,7 @@ pub use crate::calendar::Invites;
 pub use diagnosis::diagnose;
 pub use settings::{Auth, CalDavSettings, SchedulingChoice};
 
+use self::credentials_file::CredentialsFile;
 use self::discovery::{Discovered, discover};
 use self::failure::no_answer;
 use self::scheduling::ServerTraits;
@@ -40,6 +42,7 @@ use crate::transport::{Session, Transport};
 /// A CalDAV server.
 pub struct CalDav {
     settings: CalDavSettings,
+    credentials_file: CredentialsFile,
     transport: Arc<Transport>,
     invites: Arc<dyn Invites>,
 }
@@ -51,11 +54,11 @@ impl CalDav {
     /// `CalendarUnreachable` where the CA file cannot be used.
     pub fn new(settings: CalDavSettings, invites: Arc<dyn Invites>) -> Result<Self, PortError> {
         let transport = Arc::new(Transport::new(settings.transport()).map_err(no_answer)?);
-        Ok(Self { settings, transport, invites })
+        Ok(Self { settings, credentials_file: CredentialsFile::default(), transport, invites })
     }
 
     async fn open_calendar(&self, user: &User) -> Result<CalDavUserCalendar, PortError> {
-        let location = location::locate(&self.settings, user)?;
+        let location = location::locate(&self.settings, &self.credentials_file, user)?;
         let session =
             Session::new(Arc::clone(&self.transport), location.url.clone(), location.credentials.clone())
                 .map_err(no_answer)?;
