@@ -141,7 +141,7 @@ async fn a_pause_is_obeyed_without_asking_again() {
     Mock::given(wiremock::matchers::any()).respond_with(busy).expect(1).mount(&server).await;
     let connector = mms_connectors::calendar::caldav::CalDav::new(
         settings(&server.uri(), "alice", "pw"),
-        Arc::new(support::PlainInvites),
+        support::invites(),
     )
     .unwrap();
     for _ in 0..3 {

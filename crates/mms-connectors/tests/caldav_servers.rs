@@ -232,6 +232,21 @@ fn has_accepted(text: &str, name: &str) -> bool {
         .any(|line| line.contains("PARTSTAT=ACCEPTED"))
 }
 
+/// Has alice invite bob to a meeting with lines of `more` in it, and bob accept.
+async fn invite_and_accept(server: &Server, url: &str, more: &str) {
+    let (alice, bob) = (client(server.user("alice")), client(server.user("bob")));
+    alice.put(url, &event("one", "https://old/1", &format!("{INVITED}{more}"))).await;
+    let (copy, invited) = copy_of(&bob, &server.user("bob").calendar).await;
+    let accepted = invited.replace("PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED");
+    assert_ne!(accepted, invited, "{}", server.name);
+    bob.put(&copy, &accepted).await;
+    assert!(has_accepted(&alice.get(url).await, "bob"), "{}: the answer came", server.name);
+}
+
+fn codes(updated: &Updated) -> Vec<Code> {
+    updated.remarks.iter().map(|(code, _)| *code).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scheduling_server_tells_attendees_once_and_keeps_their_answers() {
     for name in servers() {
@@ -243,12 +258,7 @@ async fn a_scheduling_server_tells_attendees_once_and_keeps_their_answers() {
         let url = format!("{}one.ics", alice.calendar);
         // The attendee's calendar is there from the first sign-in on.
         open_as(&server, "bob").await;
-        client(alice).put(&url, &event("one", "https://old/1", INVITED)).await;
-        let (copy, invited) = copy_of(&client(bob), &bob.calendar).await;
-        let accepted = invited.replace("PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED");
-        assert_ne!(accepted, invited, "{name}");
-        client(bob).put(&copy, &accepted).await;
-        assert!(has_accepted(&client(alice).get(&url).await, "bob"), "{name}: the answer came");
+        invite_and_accept(&server, &url, "").await;
 
         let calendar = open_as(&server, "alice").await;
         let meeting = only_meeting(&*calendar).await;
@@ -256,16 +266,85 @@ async fn a_scheduling_server_tells_attendees_once_and_keeps_their_answers() {
         assert_eq!(updated.attendees_told, 1, "{name}");
         let (_, copied) = copy_of(&client(bob), &bob.calendar).await;
         assert!(copied.contains("https://new/1") && !copied.contains("https://old/1"), "{name}: {copied}");
-        let remarks: Vec<_> = updated.remarks.iter().map(|(code, _)| *code).collect();
-        if name == "sogo" {
-            // SOGo resets answers on some updates; then that is told.
-            let kept = has_accepted(&client(alice).get(&url).await, "bob");
-            assert!(kept || remarks == [Code::AnswersReset], "{updated:?}");
-        } else {
-            assert!(has_accepted(&client(alice).get(&url).await, "bob"), "{name}: the answer is kept");
-            assert!(copied.contains("PARTSTAT=ACCEPTED"), "{name}: {copied}");
-            assert_eq!(remarks, [], "{name}");
-        }
+        assert!(has_accepted(&client(alice).get(&url).await, "bob"), "{name}: the answer is kept");
+        assert!(has_accepted(&copied, "bob"), "{name}: {copied}");
+        assert_eq!(updated.remarks, [], "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn davicals_old_links_in_attendees_copies_are_told() {
+    if !servers().contains(&"davical") {
+        return;
+    }
+    const LINK: &str = "X-MICROSOFT-SKYPETEAMSMEETINGURL:https://old/1\r\n";
+    // The link exchanged, and taken out.
+    for new_link in [LINK.replace("old", "new"), String::new()] {
+        let server = Server::start("davical", &["alice", "bob"]);
+        let (alice, bob) = (server.user("alice"), server.user("bob"));
+        let url = format!("{}one.ics", alice.calendar);
+        invite_and_accept(&server, &url, LINK).await;
+        let calendar = open_as(&server, "alice").await;
+        let meeting = only_meeting(&*calendar).await;
+        let unlinked = Meeting { content: text(&meeting).replace(LINK, "").into_bytes(), ..meeting.clone() };
+        let content = moved(&unlinked).replace("END:VEVENT", &format!("{new_link}END:VEVENT"));
+        let updated = write(&*calendar, &meeting, content, AttendeeChoice::All).await.unwrap();
+        assert_eq!(codes(&updated), [Code::StaleAttendeeCopy], "{updated:?}");
+
+        assert!(!client(alice).get(&url).await.contains("https://old/1"));
+        let (_, copied) = copy_of(&client(bob), &bob.calendar).await;
+        assert!(copied.contains("DESCRIPTION:https://new/1"), "{copied}");
+        assert!(
+            copied.contains(LINK.trim_end()),
+            "DAViCal no longer does what the remark tells of: {copied}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_sogo_resets_are_told() {
+    if !servers().contains(&"sogo") {
+        return;
+    }
+    let server = Server::start("sogo", &["alice", "bob"]);
+    let (alice, bob) = (server.user("alice"), server.user("bob"));
+    let url = format!("{}one.ics", alice.calendar);
+    open_as(&server, "bob").await;
+    invite_and_accept(&server, &url, "LOCATION:https://old/1\r\n").await;
+    let calendar = open_as(&server, "alice").await;
+    let meeting = only_meeting(&*calendar).await;
+    let updated = write(&*calendar, &meeting, moved(&meeting), AttendeeChoice::All).await.unwrap();
+    assert_eq!((codes(&updated), updated.attendees_told), (vec![Code::AnswersReset], 1), "{updated:?}");
+    assert!(updated.remarks[0].1.contains("bob@example.test"), "{updated:?}");
+
+    let (_, copied) = copy_of(&client(bob), &bob.calendar).await;
+    for kept in [client(alice).get(&url).await, copied] {
+        let reset = !has_accepted(&kept, "bob") && kept.contains("SEQUENCE:1");
+        assert!(reset, "SOGo no longer does what the remark tells of: {kept}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sogo_tells_attendees_whatever_their_schedule_agent() {
+    if !servers().contains(&"sogo") {
+        return;
+    }
+    for agent in ["CLIENT", "NONE"] {
+        let server = Server::start("sogo", &["alice", "bob"]);
+        let (alice, bob) = (server.user("alice"), server.user("bob"));
+        let url = format!("{}one.ics", alice.calendar);
+        open_as(&server, "bob").await;
+        let invited = INVITED.replace("RSVP=TRUE", &format!("RSVP=TRUE;SCHEDULE-AGENT={agent}"));
+        client(alice).put(&url, &event("one", "https://old/1", &invited)).await;
+        let calendar = open_as(&server, "alice").await;
+        let meeting = only_meeting(&*calendar).await;
+
+        let refused = write(&*calendar, &meeting, moved(&meeting), AttendeeChoice::None).await.unwrap_err();
+        assert_eq!(refused.code, Code::AttendeeChoiceNotPossible, "{agent}: {refused}");
+        let updated = write(&*calendar, &meeting, moved(&meeting), AttendeeChoice::All).await.unwrap();
+        assert_eq!(updated.attendees_told, 1, "{agent}");
+        let (_, copied) = copy_of(&client(bob), &bob.calendar).await;
+        assert!(copied.contains("https://new/1"), "{agent}: {copied}");
     }
 }
 

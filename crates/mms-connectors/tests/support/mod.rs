@@ -1,5 +1,5 @@
-//! What the CalDAV tests share: a reader of events that knows no more than the tests need, users, and
-//! a bare WebDAV client that stands for other programs.
+//! What the CalDAV tests share: the reader of events, users, and a bare WebDAV client that stands for other
+//! programs.
 
 // Each test binary uses its own part of this; a broken set-up is to fail loudly.
 #![allow(dead_code, clippy::unwrap_used)]
@@ -11,88 +11,19 @@ use mms_connectors::calendar::{
     Invites,
     caldav::{CalDav, CalDavSettings},
 };
+use mms_invite::recognise::{Recogniser, RecogniserOptions};
+use mms_invite::render::Templates;
+use mms_invite::rewrite::Editor;
 use mms_model::port::{Calendar as _, UserCalendar};
-use mms_model::{
-    Address, Attendee, CalendarLocation, EventId, Instance, InstanceId, Meeting, OnlineMeeting,
-    Participation, Platform, PortError, Recognition, Rewrite, Rewritten, User, Version,
-};
+use mms_model::{Address, CalendarLocation, EventId, Meeting, PortError, User};
 use reqwest::Method;
 
-/// Reads one meeting from a text; a link in DESCRIPTION is its online meeting.
-pub struct PlainInvites;
-
-impl Invites for PlainInvites {
-    fn meetings(&self, content: &[u8], owner: &User, from: Timestamp) -> Result<Vec<Meeting>, String> {
-        let text = String::from_utf8(content.to_vec()).map_err(|e| e.to_string())?;
-        let text = text.replace("\r\n ", "").replace("\n ", "");
-        if !text.trim_end().ends_with("END:VCALENDAR") {
-            return Err("it is cut off".to_owned());
-        }
-        let value = |block: &str, name: &str| {
-            block
-                .lines()
-                .find(|l| l.split([':', ';']).next() == Some(name))
-                .and_then(|l| l.split_once(':').map(|(_, v)| v.to_owned()))
-        };
-        let blocks: Vec<&str> =
-            text.split("BEGIN:VEVENT").skip(1).filter_map(|b| b.split("END:VEVENT").next()).collect();
-        let Some(master) = blocks.first() else { return Ok(Vec::new()) };
-        let organizer = value(master, "ORGANIZER").map(|v| Address::new(&v));
-        let instances = blocks
-            .iter()
-            .map(|block| Instance {
-                id: value(block, "RECURRENCE-ID").map_or(InstanceId::Master, InstanceId::Exception),
-                upcoming: block.contains("RRULE")
-                    || value(block, "DTSTART")
-                        .is_some_and(|start| start > from.strftime("%Y%m%d").to_string()),
-                cancelled: false,
-                start: None,
-                recognition: value(block, "DESCRIPTION").map_or(Recognition::None, |d| {
-                    Recognition::One(OnlineMeeting {
-                        platform: Platform::JITSI,
-                        join_url: Some(d.clone()),
-                        meeting_id: None,
-                        passcode: None,
-                        has_dial_in: false,
-                        language: None,
-                        key: d,
-                    })
-                }),
-            })
-            .collect();
-        Ok(vec![Meeting {
-            id: EventId(String::new()),
-            version: Version(String::new()),
-            uid: value(master, "UID").ok_or("it has no UID")?,
-            subject: value(master, "SUMMARY").unwrap_or_default(),
-            organised_by_owner: organizer.as_ref().is_none_or(|o| owner.owns(o)),
-            organizer,
-            attendees: master
-                .lines()
-                .filter(|l| l.starts_with("ATTENDEE"))
-                .filter_map(|l| l.split_once(":mailto:"))
-                .map(|(_, a)| Attendee {
-                    address: Address::new(a),
-                    name: None,
-                    participation: Participation::Other,
-                })
-                .collect(),
-            instances,
-            content: content.to_vec(),
-        }])
-    }
-
-    fn rewrite(&self, _: &Meeting, _: &Rewrite) -> Result<Rewritten, PortError> {
-        unreachable!("these tests write their own text")
-    }
-
-    fn undo(&self, _: &[u8], _: &[u8], _: &Meeting, _: Timestamp) -> Result<Rewritten, PortError> {
-        unreachable!("these tests write their own text")
-    }
-
-    fn invitation(&self, _: &[u8]) -> Result<Vec<u8>, PortError> {
-        unreachable!("these tests send no mail")
-    }
+/// Reads and rewrites events; the links of [`event`] are Jitsi meetings.
+pub fn invites() -> Arc<dyn Invites> {
+    let options =
+        RecogniserOptions { jitsi_hosts: vec!["old".into(), "new".into()], ..RecogniserOptions::default() };
+    let recogniser = Recogniser::new(&options).unwrap();
+    Arc::new(Editor::new(Arc::new(recogniser), Arc::new(Templates::builtin())))
 }
 
 /// A user with the UPN and address `name@example.test`.
@@ -120,7 +51,7 @@ pub fn settings(url: &str, name: &str, password: &str) -> CalDavSettings {
 
 /// Opens the calendars of `user`.
 pub async fn open(settings: CalDavSettings, user: &User) -> Result<Box<dyn UserCalendar>, PortError> {
-    CalDav::new(settings, Arc::new(PlainInvites)).unwrap().open(user).await
+    CalDav::new(settings, invites()).unwrap().open(user).await
 }
 
 /// An instant long before every test event.

@@ -2,8 +2,8 @@
 //!
 //! From a URL the user's calendars are discovered; their events are listed by time range and read a page
 //! at a time by multiget; writes are conditional, and what the server made of each is read back. Server
-//! quirks are met where they show: no ETag on PUT (Cyrus, DAViCal), SEQUENCE raised and answers reset
-//! and deleted events brought back (SOGo), old links in attendees'
+//! quirks are met where they show: no ETag on PUT (Cyrus, DAViCal), SEQUENCE raised and answers reset where
+//! LOCATION changes, SCHEDULE-AGENT ignored and deleted events brought back (SOGo), old links in attendees'
 //! copies and time ranges that must have an end (DAViCal), a claim to schedule without doing it (Xandikos).
 
 mod credentials_file;
@@ -77,6 +77,7 @@ impl CalDav {
             page_size: self.settings.page_size.clamp(1, 1000),
             keeps_old_links: server.is_davical,
             revives_deleted: is_sogo,
+            ignores_schedule_agent: is_sogo,
             filters_open_ranges: !server.is_davical,
             multiget_refused: AtomicBool::new(false),
         })

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mms_invite::ical::{Document, Line, Text};
+
 /// Properties whose text people see or click; compared without regard to white space.
 const VISIBLE: &[&str] =
     &["SUMMARY", "DESCRIPTION", "X-ALT-DESC", "STYLED-DESCRIPTION", "LOCATION", "URL", "CONFERENCE"];
@@ -26,8 +28,14 @@ pub(super) struct Differences {
     pub told: u32,
 }
 
-/// Compares. `is_owner` tells the organizer's own addresses, which are never told.
-pub(super) fn compare(written: &[u8], stored: &[u8], is_owner: impl Fn(&str) -> bool) -> Differences {
+/// Compares. `is_owner` tells the organizer's own addresses, which are never told; `server_tells` whether the
+/// server itself tells an attendee with this SCHEDULE-AGENT (RFC 6638 section 7.1).
+pub(super) fn compare(
+    written: &[u8],
+    stored: &[u8],
+    is_owner: impl Fn(&str) -> bool,
+    server_tells: impl Fn(&str) -> bool,
+) -> Differences {
     let (written, stored) = (components(written), components(stored));
     let mut found = Differences::default();
     for (id, before) in &written {
@@ -55,7 +63,7 @@ pub(super) fn compare(written: &[u8], stored: &[u8], is_owner: impl Fn(&str) -> 
             found.sequence = Some((before.sequence, after.sequence));
         }
     }
-    found.count_deliveries(&written, &stored, is_owner);
+    found.count_deliveries(&written, &stored, is_owner, server_tells);
     found
 }
 
@@ -65,11 +73,12 @@ impl Differences {
         written: &BTreeMap<String, Component>,
         stored: &BTreeMap<String, Component>,
         is_owner: impl Fn(&str) -> bool,
+        server_tells: impl Fn(&str) -> bool,
     ) {
         let scheduled: BTreeSet<&str> = written
             .values()
             .flat_map(|c| c.attendees.iter().filter(move |(a, _)| c.organizer.as_ref() != Some(*a)))
-            .filter(|(address, attendee)| attendee.by_server && !is_owner(address))
+            .filter(|(address, attendee)| server_tells(&attendee.agent) && !is_owner(address))
             .map(|(address, _)| address.as_str())
             .collect();
         for address in scheduled {
@@ -105,7 +114,8 @@ struct Component {
 struct Attendance {
     answer: String,
     status: Option<String>,
-    by_server: bool,
+    /// SCHEDULE-AGENT in capitals; SERVER where there is none.
+    agent: String,
 }
 
 impl Attendance {
@@ -119,23 +129,25 @@ impl Component {
         self.visible.iter().filter(|(n, _)| n == name).map(|(_, text)| text.as_str()).collect()
     }
 
-    fn take(&mut self, line: &ContentLine) {
-        match line.name.as_str() {
+    fn take(&mut self, bytes: &[u8], line: &Line) {
+        let name = line.name(bytes).to_ascii_uppercase();
+        match name.as_str() {
             "ATTENDEE" => {
-                let agent = line.parameter("SCHEDULE-AGENT").unwrap_or_default();
+                let agent = line.parameter(bytes, "SCHEDULE-AGENT").filter(|agent| !agent.is_empty());
                 self.attendees.insert(
-                    bare_address(&line.value),
+                    bare_address(&line.value(bytes)),
                     Attendance {
-                        answer: line.parameter("PARTSTAT").unwrap_or_default().to_ascii_uppercase(),
-                        status: line.parameter("SCHEDULE-STATUS"),
-                        by_server: agent.is_empty() || agent.eq_ignore_ascii_case("SERVER"),
+                        answer: line.parameter(bytes, "PARTSTAT").unwrap_or_default().to_ascii_uppercase(),
+                        status: line.parameter(bytes, "SCHEDULE-STATUS"),
+                        agent: agent.map_or_else(|| "SERVER".to_owned(), |agent| agent.to_ascii_uppercase()),
                     },
                 );
             }
-            "ORGANIZER" => self.organizer = Some(bare_address(&line.value)),
-            "SEQUENCE" => self.sequence = line.value.trim().parse().unwrap_or(0),
-            name if VISIBLE.contains(&name) => {
-                self.visible.push((line.name.clone(), plain(&line.value)));
+            "ORGANIZER" => self.organizer = Some(bare_address(&line.value(bytes))),
+            "SEQUENCE" => self.sequence = line.value(bytes).trim().parse().unwrap_or(0),
+            visible if VISIBLE.contains(&visible) => {
+                let text = plain(bytes.get(line.value.clone()).unwrap_or_default());
+                self.visible.push((name, text));
             }
             _ => {}
         }
@@ -147,137 +159,39 @@ fn bare_address(value: &str) -> String {
 }
 
 /// TEXT unescaped, white space collapsed: how a server escapes and folds is its own affair.
-fn plain(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
-    let mut characters = value.chars();
-    let mut push = |c: char| {
-        if !c.is_whitespace() {
-            out.push(c);
-        } else if !out.ends_with(' ') {
-            out.push(' ');
-        }
-    };
-    while let Some(c) = characters.next() {
-        match c {
-            '\\' => match characters.next() {
-                Some('n' | 'N') => push(' '),
-                Some(escaped) => push(escaped),
-                None => push('\\'),
-            },
-            other => push(other),
-        }
-    }
-    out.trim().to_owned()
+fn plain(raw: &[u8]) -> String {
+    Text::unescaped(raw).decoded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The VEVENTs by RECURRENCE-ID; the master's is empty.
+/// The whole VEVENTs by RECURRENCE-ID; the master's is empty.
 fn components(content: &[u8]) -> BTreeMap<String, Component> {
-    let text = String::from_utf8_lossy(content);
-    let mut found = BTreeMap::new();
-    let mut depth = 0_u32;
-    let mut event: Option<(u32, String, Component)> = None;
-    for line in logical_lines(&text).filter_map(|line| ContentLine::parse(&line)) {
-        match line.name.as_str() {
-            "BEGIN" => {
-                depth += 1;
-                if event.is_none() && line.value.trim().eq_ignore_ascii_case("VEVENT") {
-                    event = Some((depth, String::new(), Component::default()));
-                }
-            }
-            "END" => {
-                if event.as_ref().is_some_and(|(at, ..)| *at == depth)
-                    && let Some((_, id, component)) = event.take()
-                {
-                    found.insert(id, component);
-                }
-                depth = depth.saturating_sub(1);
-            }
-            name => {
-                // Alarms and the like within the event have texts of their own.
-                if let Some((at, id, component)) = event.as_mut()
-                    && *at == depth
-                {
-                    if name == "RECURRENCE-ID" {
-                        line.value.trim().clone_into(id);
-                    }
-                    component.take(&line);
-                }
-            }
-        }
-    }
-    found
-}
-
-/// Unfolded lines (RFC 5545 section 3.1).
-fn logical_lines(text: &str) -> impl Iterator<Item = String> {
-    let mut physical = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).peekable();
-    std::iter::from_fn(move || {
-        let mut line = physical.next()?.to_owned();
-        while let Some(more) = physical.next_if(|next| next.starts_with([' ', '\t'])) {
-            line.push_str(more.get(1..).unwrap_or_default());
-        }
-        Some(line)
-    })
-}
-
-/// A content line taken apart.
-struct ContentLine {
-    name: String,
-    parameters: Vec<(String, String)>,
-    value: String,
-}
-
-impl ContentLine {
-    fn parse(line: &str) -> Option<Self> {
-        let mut quoted = false;
-        let mut parts = Vec::new();
-        let mut start = 0;
-        let mut colon = None;
-        for (at, byte) in line.bytes().enumerate() {
-            match byte {
-                b'"' => quoted = !quoted,
-                b';' if !quoted => {
-                    parts.push(line.get(start..at)?);
-                    start = at + 1;
-                }
-                b':' if !quoted => {
-                    parts.push(line.get(start..at)?);
-                    colon = Some(at);
-                    break;
-                }
-                _ => {}
-            }
-        }
-        let value = line.get(colon? + 1..)?.to_owned();
-        let mut parts = parts.into_iter();
-        let name = parts.next()?.to_ascii_uppercase();
-        let parameters = parts
-            .filter_map(|p| p.split_once('='))
-            .map(|(name, value)| (name.to_ascii_uppercase(), value.trim_matches('"').to_owned()))
-            .collect();
-        Some(Self { name, parameters, value })
-    }
-
-    fn parameter(&self, name: &str) -> Option<String> {
-        self.parameters.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
-    }
+    let document = Document::parse(content);
+    let whole = document.named("VEVENT").filter(|component| component.complete);
+    whole
+        .map(|event| {
+            let mut component = Component::default();
+            // Alarms and the like within the event have texts of their own.
+            document.own_lines(event).for_each(|line| component.take(content, line));
+            (document.value(event, "RECURRENCE-ID").unwrap_or_default(), component)
+        })
+        .collect()
 }
 
 /// The X- properties of vendors' meeting links in an event, each with its value: what DAViCal leaves as
 /// it was in attendees' copies.
 pub(super) fn vendor_links(content: &[u8]) -> BTreeSet<(String, String)> {
-    let text = String::from_utf8_lossy(content);
-    logical_lines(&text)
-        .filter_map(|line| ContentLine::parse(&line))
-        .filter(|line| {
-            line.name.starts_with("X-MICROSOFT-SKYPETEAMS")
-                || line.name.starts_with("X-MICROSOFT-ONLINEMEETING")
-                || line.name.starts_with("X-MICROSOFT-SCHEDULINGSERVICE")
-                || line.name == "X-MICROSOFT-CONFERENCETELURI"
-                || line.name == "X-GOOGLE-CONFERENCE"
+    let document = Document::parse(content);
+    let named = document.lines.iter().map(|line| (line.name(content).to_ascii_uppercase(), line));
+    named
+        .filter(|(name, _)| {
+            name.starts_with("X-MICROSOFT-SKYPETEAMS")
+                || name.starts_with("X-MICROSOFT-ONLINEMEETING")
+                || name.starts_with("X-MICROSOFT-SCHEDULINGSERVICE")
+                || name == "X-MICROSOFT-CONFERENCETELURI"
+                || name == "X-GOOGLE-CONFERENCE"
         })
-        .filter(|line| !line.value.is_empty())
-        .map(|line| (line.name, line.value))
+        .map(|(name, line)| (name, line.value(content).into_owned()))
+        .filter(|(_, value)| !value.is_empty())
         .collect()
 }
 
@@ -296,8 +210,12 @@ mod tests {
         ATTENDEE;PARTSTAT=ACCEPTED:mailto:alice@x\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:Bob@x\r\n\
         ATTENDEE:mailto:carol@x\r\n";
 
+    fn by_standard(agent: &str) -> bool {
+        agent == "SERVER"
+    }
+
     fn against(stored: &str) -> Differences {
-        compare(&event(WRITTEN), &event(stored), |a| a == "alice@x")
+        compare(&event(WRITTEN), &event(stored), |a| a == "alice@x", by_standard)
     }
 
     #[test]
@@ -332,7 +250,7 @@ mod tests {
     fn a_text_that_did_not_stay_is_seen() {
         assert_eq!(against(&WRITTEN.replace("new/1", "old/1")).text, ["DESCRIPTION"]);
         assert_eq!(
-            compare(&event(WRITTEN), b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", |_| false).missing,
+            compare(&event(WRITTEN), b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", |_| false, by_standard).missing,
             ["the event"]
         );
     }
@@ -340,7 +258,11 @@ mod tests {
     #[test]
     fn attendees_whom_the_server_is_not_to_tell_are_not_counted() {
         let written = WRITTEN.replace("ATTENDEE:mailto:carol", "ATTENDEE;SCHEDULE-AGENT=CLIENT:mailto:carol");
-        assert_eq!(compare(&event(&written), &event(&written), |a| a == "alice@x").told, 1);
+        let told = |server_tells: fn(&str) -> bool| {
+            compare(&event(&written), &event(&written), |a| a == "alice@x", server_tells).told
+        };
+        assert_eq!(told(by_standard), 1);
+        assert_eq!(told(|_| true), 2, "but on a server that does not mind");
     }
 
     #[test]
@@ -360,14 +282,14 @@ mod tests {
     proptest! {
         #[test]
         fn comparing_survives_anything(a in prop::collection::vec(any::<u8>(), 0..400), b in "[A-Z:;=\"\\\\\r\n ]{0,300}") {
-            compare(&a, b.as_bytes(), |_| false);
-            compare(b.as_bytes(), &a, |_| true);
+            compare(&a, b.as_bytes(), |_| false, by_standard);
+            compare(b.as_bytes(), &a, |_| true, by_standard);
             vendor_links(b.as_bytes());
         }
 
         #[test]
         fn nothing_differs_from_itself(body in "[A-Za-z:;=\"\\\\\r\n ]{0,300}") {
-            let found = compare(body.as_bytes(), body.as_bytes(), |_| false);
+            let found = compare(body.as_bytes(), body.as_bytes(), |_| false, by_standard);
             prop_assert_eq!(Differences { told: 0, undelivered: vec![], ..found }, Differences::default());
         }
     }

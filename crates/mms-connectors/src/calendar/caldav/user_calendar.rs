@@ -37,6 +37,8 @@ pub(super) struct CalDavUserCalendar {
     pub(super) keeps_old_links: bool,
     /// The server takes a conditional write of an event that is gone, and makes it anew (SOGo).
     pub(super) revives_deleted: bool,
+    /// The server tells attendees whatever their SCHEDULE-AGENT says (SOGo).
+    pub(super) ignores_schedule_agent: bool,
     /// The server finds what lies in a time range without an end (DAViCal does not).
     pub(super) filters_open_ranges: bool,
     /// The server takes no multiget; found out once.
@@ -280,7 +282,7 @@ impl CalDavUserCalendar {
         if self.scheduling != Scheduling::Server || update.notify == mms_model::AttendeeChoice::All {
             return Ok(());
         }
-        let told = readback::compare(&update.content, &update.content, |a| self.is_owner(a)).told;
+        let told = self.compare(&update.content, &update.content).told;
         if told == 0 {
             return Ok(());
         }
@@ -295,8 +297,13 @@ impl CalDavUserCalendar {
         ))
     }
 
-    fn is_owner(&self, address: &str) -> bool {
-        self.owner.owns(&mms_model::Address::new(address))
+    fn compare(&self, written: &[u8], stored: &[u8]) -> Differences {
+        readback::compare(
+            written,
+            stored,
+            |address| self.owner.owns(&mms_model::Address::new(address)),
+            |agent| agent == "SERVER" || self.ignores_schedule_agent,
+        )
     }
 
     /// Looks at the event before the write on servers that need it, and returns the vendors' links in it:
@@ -316,7 +323,7 @@ impl CalDavUserCalendar {
 
     /// Whether both hold the same online meeting in each component, with the same texts.
     fn same_meeting(&self, written: &[u8], stored: &[u8]) -> bool {
-        self.is_same_meeting(&readback::compare(written, stored, |a| self.is_owner(a)), written, stored)
+        self.is_same_meeting(&self.compare(written, stored), written, stored)
     }
 
     fn is_same_meeting(&self, found: &Differences, written: &[u8], stored: &[u8]) -> bool {
@@ -356,7 +363,7 @@ impl CalDavUserCalendar {
         let found = if as_written && self.scheduling == Scheduling::Client {
             Differences::default()
         } else {
-            readback::compare(&update.content, &stored.content, |a| self.is_owner(a))
+            self.compare(&update.content, &stored.content)
         };
         // Another edit right after ours is its author's business: the server took ours first.
         if !edited_since && !self.is_same_meeting(&found, &update.content, &stored.content) {
