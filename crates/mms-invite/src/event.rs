@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use calcard::icalendar::ICalendar;
 use calcard::icalendar::dates::TimeOrDelta;
 use jiff::Timestamp;
-use mms_model::{Address, Attendee, EventId, Instance, InstanceId, Meeting, Participation, User, Version};
+use mms_model::{
+    Address, Attendee, EventId, Instance, InstanceId, Meeting, OnlineMeeting, Participation, User, Version,
+};
 
 use crate::ical::{Component, Document, Line, Text};
 use crate::recognise::{BodyFormat, BodyPart, EventText, Findings, Recogniser};
@@ -265,6 +267,35 @@ pub(crate) fn find<'d>(
             .collect(),
     });
     (sources, findings)
+}
+
+/// The texts of a component's alarms that speak of the meeting with the given key and join URL, and what of
+/// them does. Alarms never say which meeting an event is: they are often out of date.
+pub(crate) fn alarms<'d>(
+    document: &'d Document<'_>,
+    component: &'d Component,
+    recogniser: &Recogniser,
+    meeting: &OnlineMeeting,
+) -> Vec<((BodyFormat, Source<'d>), Findings)> {
+    let url = meeting.join_url.as_deref().unwrap_or_default();
+    document
+        .inside(component, "VALARM")
+        .flat_map(|alarm| document.own_lines(alarm))
+        .filter(|line| line.is(document.bytes, "DESCRIPTION"))
+        .filter_map(|line| {
+            let source = Source { line, text: text_of(document, line) };
+            let text = source.text.decoded.as_str();
+            let format = BodyFormat::guess(text);
+            let mut findings = recogniser.event(&EventText {
+                bodies: vec![BodyPart { format, text }],
+                properties: vec![("URL", url)],
+                ..EventText::default()
+            });
+            findings.blocks.retain(|block| block.meeting.key == meeting.key);
+            let speaks = !findings.blocks.is_empty() || !findings.mentions.is_empty();
+            speaks.then_some(((format, source), findings))
+        })
+        .collect()
 }
 
 /// The decoded value of a line. URIs are not escaped; everything else that we look at is TEXT, or an

@@ -57,6 +57,7 @@ pub fn undo(
             }
             revert(&difference, (&now, is), &id, &mut edits, &mut changes)?;
         }
+        revert_alarms([(&before, was), (&after, became), (&now, is)], &id, &mut edits, &mut changes);
         if let Some(stamp) = stamp {
             renew(&now, is, &utc(stamp), &mut edits);
         }
@@ -204,6 +205,44 @@ fn revert(
         (None, None) => {}
     }
     Ok(())
+}
+
+/// Puts the lines of alarms back that still are as the change left them. Clients and servers move, silence and
+/// drop alarms as they please, so one that is gone or different is no reason to refuse.
+fn revert_alarms(
+    [before, after, now]: [Place<'_, '_>; 3],
+    id: &InstanceId,
+    edits: &mut Edits,
+    changes: &mut Vec<PartChange>,
+) {
+    let alarms = |(document, component): Place<'_, '_>| -> Vec<(String, Vec<u8>, usize)> {
+        let lines = document.inside(component, "VALARM").flat_map(|alarm| document.own_lines(alarm));
+        lines
+            .map(|line| {
+                let raw = document.bytes.get(line.raw.clone()).unwrap_or_default();
+                (line.name(document.bytes).to_ascii_uppercase(), raw.to_vec(), line.raw.start)
+            })
+            .collect()
+    };
+    let (was, became) = (alarms(before), alarms(after));
+    if was.len() != became.len() {
+        return;
+    }
+    let is = alarms(now);
+    let mut taken = 0;
+    for ((name, old, _), (_, new, _)) in was.iter().zip(&became).filter(|((_, a, _), (_, b, _))| a != b) {
+        let Some(place) = is.iter().skip(taken).position(|(_, raw, _)| raw == new) else { continue };
+        taken += place + 1;
+        if let Some((_, raw, at)) = is.get(taken - 1) {
+            edits.replace(*at..at + raw.len(), old.clone());
+            changes.push(PartChange {
+                instance: id.clone(),
+                part: name.clone(),
+                before: decoded(new),
+                after: decoded(old),
+            });
+        }
+    }
 }
 
 /// Where a removed line goes back: before the line that followed it, or before END.

@@ -2,20 +2,27 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use mms_invite::event::meetings;
 use mms_invite::ical::{Document, Text, escape};
-use mms_invite::recognise::{BodyFormat, Recogniser, RecogniserOptions};
+use mms_invite::recognise::{BodyFormat, CustomPlatform, Recogniser, RecogniserOptions};
 use mms_invite::render::Templates;
 use mms_invite::rewrite::Editor;
 use mms_model::{Address, JoinInformation, Platform, Recognition, Replacement, Rewrite, User};
+use proptest::prelude::*;
 
 static EDITOR: LazyLock<Editor> = LazyLock::new(|| {
     let recogniser = Recogniser::new(&RecogniserOptions {
-        jitsi_hosts: vec!["meet.example.org".to_owned()],
-        ..RecogniserOptions::default()
+        jitsi_hosts: vec!["meet.example.org".to_owned(), "video.example.org".to_owned()],
+        big_blue_button_hosts: vec!["lectures.example.edu".to_owned()],
+        skype_hosts: vec!["lyncweb.example.net".to_owned()],
+        custom: vec![CustomPlatform {
+            platform: "Acme".parse().unwrap(),
+            join_url: r"https://meet\.acme\.example/r/(?P<id>\d+)(?:\?pin=(?P<passcode>\w+))?".to_owned(),
+        }],
     });
     Editor::new(Arc::new(recogniser.unwrap()), Arc::new(Templates::builtin()))
 });
@@ -161,5 +168,149 @@ fn words_inside_a_block_stay_between_its_parts() {
         ),
     ] {
         assert_eq!(marked(before), after, "{before}");
+    }
+}
+
+/// An invite that the tests put words into.
+struct Fixture {
+    name: String,
+    text: String,
+    join_url: String,
+}
+
+impl Fixture {
+    /// Whether its language is known: in a frame in another, words beside the link cannot be told from labels.
+    fn is_known(&self) -> bool {
+        !self.name.contains("unknown-labels")
+    }
+}
+
+/// Every fixture that is a text or an HTML page with a join link written out in it.
+static FIXTURES: LazyLock<Vec<Fixture>> = LazyLock::new(|| {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    let mut fixtures = Vec::new();
+    for folder in ["corpus/dev", "recognise"] {
+        let index = std::fs::read_to_string(root.join(folder).join("index.tsv")).unwrap();
+        for row in index.lines().skip(1) {
+            let field: Vec<&str> = row.split('\t').collect();
+            let [name, platform, _, _, join_url, ..] = field[..] else { continue };
+            if platform == "none" || !(name.ends_with(".txt") || name.ends_with(".html")) {
+                continue;
+            }
+            let Ok(text) = std::fs::read_to_string(root.join(folder).join(name)) else { continue };
+            // MMS replaces its own frames whole, and where the link is wrapped there is no place beside it.
+            let text = text.replace("\r\n", "\n");
+            if !name.starts_with("mms-") && !join_url.is_empty() && text.contains(join_url) {
+                fixtures.push(Fixture { name: name.to_owned(), text, join_url: join_url.to_owned() });
+            }
+        }
+    }
+    assert!(fixtures.len() >= 40, "{}", fixtures.len());
+    fixtures
+});
+
+/// What people write, without what would be a label, a number or markup.
+fn words(most: usize) -> impl Strategy<Value = Vec<String>> {
+    let word = prop_oneof![
+        4 => "[a-z]{2,7}q",
+        1 => "[A-Z][a-zäöüßéñ]{1,6}q",
+        1 => "[а-я]{2,6}ъ",
+        1 => "[ぁ-ゖ]{1,4}",
+        1 => prop::sample::select(vec!["😀", "e\u{301}q", "(q)", "„ok“", "q/q", "—q—"]).prop_map(str::to_owned),
+    ];
+    prop::collection::vec(word, 1..=most)
+}
+
+fn is_html(text: &str) -> bool {
+    BodyFormat::guess(text) == BodyFormat::Html
+}
+
+/// Words as HTML may spell them.
+fn spelled(words: &[String], html: bool) -> Vec<String> {
+    let entity =
+        |word: &String| word.replace('ä', "&auml;").replace('ß', "&#223;").replace('😀', "&#x1F600;");
+    words.iter().map(|word| if html { entity(word) } else { word.clone() }).collect()
+}
+
+/// The bytes of the first join link with its markup.
+fn link_range(fixture: &Fixture, html: bool) -> std::ops::Range<usize> {
+    let text = &fixture.text;
+    let at = text.find(&fixture.join_url).unwrap();
+    let behind = at + fixture.join_url.len();
+    if html
+        && let Some(start) = text[..at].rfind("<a ").filter(|start| !text[*start..at].contains("</a>"))
+        && let Some(end) = text[behind..].find("</a>")
+    {
+        return start..behind + end + 4;
+    }
+    let bracketed = text[..at].ends_with('<') && text[behind..].starts_with('>');
+    // The text of a bracketed link stands before it.
+    let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    if bracketed { line..behind + 1 } else { at..behind }
+}
+
+/// The fixture with words before it, before and behind its link on the same line, and behind it.
+fn with_words(fixture: &Fixture, words: &[Vec<String>; 4]) -> String {
+    let html = is_html(&fixture.text);
+    let [above, before, behind, below] = words.each_ref().map(|words| words.join(" "));
+    let link = link_range(fixture, html);
+    let (head, link, tail) =
+        (&fixture.text[..link.start], &fixture.text[link.clone()], &fixture.text[link.end..]);
+    let before = if before.is_empty() { before } else { format!("{before} ") };
+    let behind = if behind.is_empty() { behind } else { format!(" {behind}") };
+    let body = format!("{head}{before}{link}{behind}{tail}");
+    if html { format!("<p>{above}</p>{body}<p>{below}</p>") } else { format!("{above}\n\n{body}\n\n{below}") }
+}
+
+fn check_words(fixture: &Fixture, words: &[Vec<String>; 4]) -> Result<bool, TestCaseError> {
+    let html = is_html(&fixture.text);
+    let words = words.each_ref().map(|words| spelled(words, html));
+    let before = with_words(fixture, &words);
+    let Some((text, block)) = rewritten(&before) else { return Ok(false) };
+    let name = &fixture.name;
+    prop_assert_eq!(text.matches(&block).count(), 1, "{}: {}", name, text);
+    let rest = text.replace(&block, "");
+    let mut at = 0;
+    for word in words.iter().flatten() {
+        let next = rest[at..].find(word.as_str());
+        prop_assert!(next.is_some(), "{}: {} is lost in\n{}\nof\n{}", name, word, rest, before);
+        at += next.unwrap_or(0) + word.len();
+    }
+    let gone = !rest.contains(&fixture.join_url);
+    prop_assert!(gone, "{}: {} is still in\n{}", name, fixture.join_url, rest);
+    Ok(true)
+}
+
+#[test]
+fn words_around_every_fixture_stay() {
+    let say = |words: &str| words.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let around = [say("Dear all,"), say(""), say(""), say("Yours, Ann")];
+    let beside = [say("Dear all,"), say("Please use"), say("and bring cake"), say("Yours, Ann")];
+    let mut refused = Vec::new();
+    for fixture in FIXTURES.iter() {
+        for words in [&around, &beside].into_iter().take(1 + usize::from(fixture.is_known())) {
+            if !check_words(fixture, words).unwrap() {
+                refused.push(fixture.name.as_str());
+            }
+        }
+    }
+    // A link without any label is a meeting only where nothing else is said.
+    refused.dedup();
+    assert_eq!(refused, ["064-pexip-teams-cvi-url.txt", "jitsi-configured.txt"]);
+}
+
+proptest! {
+    #[test]
+    fn no_word_is_lost(
+        fixture in 0usize..1000,
+        above in words(20),
+        before in words(3),
+        behind in words(3),
+        below in words(20),
+        beside in any::<bool>(),
+    ) {
+        let fixture = &FIXTURES[fixture % FIXTURES.len()];
+        let (before, behind) = if beside && fixture.is_known() { (before, behind) } else { Default::default() };
+        check_words(fixture, &[above, before, behind, below])?;
     }
 }

@@ -216,6 +216,69 @@ fn a_conference_line_speaks_of_the_new_meeting_alone() {
 }
 
 #[test]
+fn an_alarm_that_shows_the_old_link_shows_the_new_one() {
+    let alarm = |text: &str| {
+        format!(
+            "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT15M\r\nDESCRIPTION:{text}\r\nX-KEPT:1\r\nEND:VALARM\r\n"
+        )
+    };
+    let link = "https://us02web.zoom.us/j/87324397243?pwd=abc";
+    let alarms = [
+        alarm(&format!("Agenda\\, first\\n{ZOOM}")),
+        alarm(&format!("Dial in at {link} or be late\\, will you")),
+        alarm("Bring cake"),
+        alarm("Join Zoom Meeting\\nhttps://zoom.us/j/999999999\\nMeeting ID: 999 999 999"),
+    ]
+    .concat();
+    let ics = event("", ZOOM).replace("END:VEVENT", &format!("{alarms}END:VEVENT"));
+    let rewritten = editor().rewrite(ics.as_bytes(), &plan(&read(&ics), &jitsi("R"))).unwrap();
+    let text = unfolded(&rewritten.content);
+    assert!(!text.contains("87324397243"), "{text}");
+    assert!(text.contains(&format!("DESCRIPTION:Agenda\\, first\\n{FRAME}")), "{text}");
+    assert!(
+        text.contains("DESCRIPTION:Dial in at https://meet.example.org/R or be late\\, will you\r\n"),
+        "{text}"
+    );
+    assert!(text.contains(&alarm("Bring cake")), "{text}");
+    assert!(text.contains("zoom.us/j/999999999"), "{text}");
+    assert_eq!(text.matches("X-KEPT:1\r\n").count(), 4);
+    let undone = undo(ics.as_bytes(), &rewritten.content, &rewritten.content, None).unwrap();
+    assert_eq!(String::from_utf8_lossy(&undone.content), ics);
+    let without = rewritten.content.clone();
+    let without = String::from_utf8(without).unwrap();
+    let (head, tail) = (without.find("BEGIN:VALARM").unwrap(), without.rfind("END:VALARM\r\n").unwrap());
+    let without = format!("{}{}", &without[..head], &without[tail + 12..]);
+    let undone = undo(ics.as_bytes(), &rewritten.content, without.as_bytes(), None).unwrap();
+    assert_eq!(String::from_utf8_lossy(&undone.content), ics.replace(&alarms, ""));
+}
+
+#[test]
+fn a_link_in_prose_leads_to_the_new_meeting() {
+    let link = "https://us02web.zoom.us/j/87324397243?pwd=abc";
+    let ics = event(
+        "",
+        &format!(
+            "As ever\\, people who cannot make it in person join us on <{link}> or call Bob instead.\\n\\n{ZOOM}"
+        ),
+    );
+    let rewritten = editor().rewrite(ics.as_bytes(), &plan(&read(&ics), &jitsi("R"))).unwrap();
+    let text = unfolded(&rewritten.content);
+    assert!(text.contains("join us on <https://meet.example.org/R> or call Bob instead.\\n"), "{text}");
+    assert!(!text.contains("87324397243"), "{text}");
+    let html = event(
+        "",
+        &format!(
+            "<p>People who cannot make it in person join <a title=\"x\" href=\"{link}&amp\\;a=1\">our <i>usual</i> room</a> as <a href='{link}'>https://us02web.zoom.us/<b>j/87324397243</b>?pwd=abc</a> has it.</p><p>{}</p>",
+            ZOOM.replace("\\n", "<br>")
+        ),
+    );
+    let rewritten = editor().rewrite(html.as_bytes(), &plan(&read(&html), &jitsi("R"))).unwrap();
+    let text = unfolded(&rewritten.content);
+    assert!(text.contains("join <a title=\"x\" href=\"https://meet.example.org/R\">our <i>usual</i> room</a> as <a href='https://meet.example.org/R'>https://meet.example.org/R<b></b></a> has it."), "{text}");
+    assert!(!text.contains("87324397243"), "{text}");
+}
+
+#[test]
 fn upcoming_exceptions_are_rewritten_and_past_ones_stay() {
     let zoom = |n: u32| {
         ZOOM.replace("87324397243", &format!("8732439724{n}"))

@@ -69,6 +69,17 @@ impl<'a> Document<'a> {
         self.components.iter().filter(move |c| c.name == name)
     }
 
+    /// The components with a name inside a component, however deep.
+    pub fn inside<'s>(
+        &'s self,
+        component: &'s Component,
+        name: &'s str,
+    ) -> impl Iterator<Item = &'s Component> {
+        self.named(name).filter(move |inner| {
+            inner.lines.start > component.lines.start && inner.lines.end <= component.lines.end
+        })
+    }
+
     /// The lines of a component itself, without those of components inside it.
     pub fn own_lines<'s>(&'s self, component: &'s Component) -> impl Iterator<Item = &'s Line> {
         let mut depth = 0usize;

@@ -76,7 +76,12 @@ impl Editor {
             places.retain(|(range, _)| self.is_stale_link(old.location.get(range.clone()), target));
         }
         if let Some(body) = &mut new.body {
-            body.content = splice::apply(&body.content, &blocks);
+            let mut splices = blocks.clone();
+            if !stays {
+                splices.extend(splice::mentions(body.format, findings.mentions.iter(), target));
+                splices.sort_by_key(|(range, _)| range.start);
+            }
+            body.content = splice::apply(&body.content, &splices);
         }
         if !stays && blocks.is_empty() && places.is_empty() {
             // Nowhere in the item would people find the link.

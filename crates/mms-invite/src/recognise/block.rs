@@ -587,7 +587,7 @@ fn kept(
 ) -> Vec<(usize, Range<usize>)> {
     let mut kept = Vec::new();
     let block = lines.get(span.clone()).unwrap_or_default();
-    let labelled = block.iter().filter(|line| line.leading().is_some()).count();
+    let labelled = block.iter().filter(|line| !line.labels.is_empty()).count();
     if frame.is_some_and(|frame| frame.rule == Rule::Mms || labelled < 2) {
         return kept;
     }
@@ -627,7 +627,7 @@ fn is_written(line: &Line, range: &Range<usize>, footer: bool) -> bool {
     let joins = line.links.iter().any(|link| join_of(link).is_some());
     let valued = line.leading().is_some_and(|hit| own::takes_value(hit.label));
     if range.len() < line.text.trim().len() {
-        return joins && line.leading().is_some() || valued;
+        return joins || valued;
     }
     let digits = line.text.bytes().filter(u8::is_ascii_digit).count();
     let numbers = digits >= 4 && line.residue() <= 60;
@@ -650,7 +650,7 @@ pub(super) fn is_short(key: &str) -> bool {
 
 /// A rule inside a block, or a line of dashes or stars.
 pub(super) fn is_decoration(line: &Line) -> bool {
-    let short = line.text.len() <= 200 && line.links.is_empty() && !line.text.contains(char::is_alphanumeric);
+    let short = line.text.len() <= 200 && line.links.is_empty() && !line.text.contains(own::is_word);
     let rule = matches!(line.rule, Some(Rule::Inner | Rule::Dots | Rule::Zoom));
     rule || line.rule.is_none() && short
 }

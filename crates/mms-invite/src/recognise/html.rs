@@ -52,6 +52,7 @@ struct OpenLink {
     /// It began on the current line.
     whole: bool,
     marked: bool,
+    targets: Vec<Range<usize>>,
 }
 
 struct Scanner<'a> {
@@ -194,7 +195,10 @@ impl<'a> Scanner<'a> {
             return;
         }
         self.begin(start);
+        let targets = ["href", "originalsrc"].iter().filter_map(|name| tag.place(name));
+        let targets = targets.map(|place| start + place.start..start + place.end).collect();
         self.link = Some(OpenLink {
+            targets,
             element,
             url,
             start,
@@ -246,14 +250,14 @@ impl<'a> Scanner<'a> {
         // An anchor around nothing visible still leads somewhere, but ends on an earlier line.
         let seen = !self.line.text.get(link.at..).unwrap_or_default().trim().is_empty();
         if seen || link.whole {
-            let (url, marked, start) = (link.url.clone(), link.marked, link.start);
+            let start = link.start;
             let parent = self.elements.get(link.element).map_or(0, |element| element.parent);
             self.begin(start);
             self.line.source.end = self.line.source.end.max(end);
             if !seen {
                 self.line.push_hidden(start..end, parent);
             }
-            self.put_link(url, marked);
+            self.put_link();
         }
         self.link = None;
     }
@@ -312,8 +316,7 @@ impl<'a> Scanner<'a> {
         if let Some(link) = &self.link
             && !self.line.text.get(link.at..).unwrap_or_default().trim().is_empty()
         {
-            let (url, marked) = (link.url.clone(), link.marked);
-            self.put_link(url, marked);
+            self.put_link();
         }
         let mut line = std::mem::take(&mut self.line);
         self.begun = false;
@@ -328,11 +331,18 @@ impl<'a> Scanner<'a> {
         self.lines.push(line);
     }
 
-    fn put_link(&mut self, url: String, marked: bool) {
-        let at = self.link.as_ref().map_or(0, |link| link.at).min(self.line.text.len());
+    fn put_link(&mut self) {
+        let Some(link) = &self.link else { return };
         if self.line.links.len() < MAX_LINKS {
             let end = self.line.text.len();
-            self.line.links.push(LineLink { url, at, end, link: None, marked });
+            self.line.links.push(LineLink {
+                url: link.url.clone(),
+                at: link.at.min(end),
+                end,
+                link: None,
+                marked: link.marked,
+                targets: link.targets.clone(),
+            });
         }
     }
 
@@ -377,7 +387,8 @@ fn write_out_links(line: &mut Line) {
         let at = out.text.len();
         out.put_link(line, link.source.end);
         if !covered && link.url.contains("://") && line.links.len() + added.len() < MAX_LINKS {
-            added.push(LineLink { url: link.url, at, end: out.text.len(), link: None, marked: false });
+            let end = out.text.len();
+            added.push(LineLink { url: link.url, at, end, link: None, marked: false, targets: Vec::new() });
         }
     }
     out.copy(line, line.text.len());
@@ -528,6 +539,10 @@ impl Document {
             }
             range = range.start.min(element.start)..range.end.max(element.end);
             ancestor = element.parent;
+            // What stands around a shell was there before the block.
+            if element.shell {
+                break;
+            }
         }
         Some((range, ancestor))
     }
@@ -713,7 +728,8 @@ struct Tag<'a> {
     closing: bool,
     empty: bool,
     length: usize,
-    attributes: Vec<(&'a str, &'a str)>,
+    attributes: Vec<(&'a str, Range<usize>)>,
+    text: &'a str,
 }
 
 impl<'a> Tag<'a> {
@@ -750,12 +766,16 @@ impl<'a> Tag<'a> {
                 }
             }
         }
-        Some(Self { name, closing, empty, length: at, attributes })
+        Some(Self { name, closing, empty, length: at, attributes, text })
+    }
+
+    /// The bytes of an attribute's value, from the begin of the tag on.
+    fn place(&self, name: &str) -> Option<Range<usize>> {
+        self.attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, place)| place.clone())
     }
 
     fn attribute(&self, name: &str) -> Option<Cow<'a, str>> {
-        let (_, value) = self.attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-        Some(decode(value))
+        Some(decode(self.text.get(self.place(name)?)?))
     }
 }
 
@@ -764,7 +784,7 @@ fn scan_while(bytes: &[u8], from: usize, test: impl Fn(u8) -> bool) -> usize {
 }
 
 /// Reads one attribute at `at`; returns where it ends.
-fn attribute<'a>(text: &'a str, at: usize, out: &mut Vec<(&'a str, &'a str)>) -> usize {
+fn attribute<'a>(text: &'a str, at: usize, out: &mut Vec<(&'a str, Range<usize>)>) -> usize {
     let bytes = text.as_bytes();
     let name_end =
         scan_while(bytes, at + 1, |b| !b.is_ascii_whitespace() && !matches!(b, b'=' | b'>' | b'/'));
@@ -786,7 +806,7 @@ fn attribute<'a>(text: &'a str, at: usize, out: &mut Vec<(&'a str, &'a str)>) ->
     };
     // More attributes than any element has are an attack on memory.
     if out.len() < 64 {
-        out.push((name, text.get(start..end).unwrap_or_default()));
+        out.push((name, start..end));
     }
     next
 }

@@ -26,6 +26,8 @@ pub(super) struct LineLink {
     pub link: Option<Link>,
     /// Marked as the join link of a block that MMS wrote.
     pub marked: bool,
+    /// In HTML: bytes of the source that hold the target (`href`, and the `originalsrc` beside it).
+    pub targets: Vec<Range<usize>>,
 }
 
 /// Where a run of a line's text stands in the source.
@@ -134,6 +136,21 @@ impl Line {
         if self.text.len() <= 2000 {
             self.labels = vocabulary.find(&self.text);
         }
+    }
+
+    /// Where the last visible character before byte `at` of the text ends in the source.
+    pub(super) fn seen_before(&self, at: usize) -> Option<usize> {
+        let end = self.text.get(..at)?.trim_end().len();
+        let piece = self.pieces.iter().rfind(|piece| piece.text.start < end)?;
+        Some(piece.clip(0, end).source.end)
+    }
+
+    /// Where the first visible character from byte `at` of the text on begins in the source.
+    pub(super) fn seen_after(&self, at: usize) -> Option<usize> {
+        let rest = self.text.get(at..)?;
+        let start = at + rest.len() - rest.trim_start().len();
+        let piece = self.pieces.iter().find(|piece| piece.text.end > start)?;
+        Some(piece.clip(start, usize::MAX).source.start)
     }
 
     /// Letters and digits that no label and no known link accounts for.

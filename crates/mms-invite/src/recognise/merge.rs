@@ -77,6 +77,8 @@ impl Source {
 pub(super) struct Merged {
     pub meeting: OnlineMeeting,
     pub blocks: Vec<(usize, usize)>,
+    /// Every key under which a part of the event speaks of it.
+    pub keys: Vec<String>,
 }
 
 /// More meetings than this in one event are not told apart any further.
@@ -167,5 +169,9 @@ fn conclude(mut group: Vec<Source>, location: &Votes) -> Merged {
         meeting_id,
         platform,
     };
-    Merged { meeting, blocks: group.iter().filter_map(|s| s.block).collect() }
+    Merged {
+        meeting,
+        blocks: group.iter().filter_map(|s| s.block).collect(),
+        keys: group.iter().flat_map(|s| &s.keys).cloned().collect(),
+    }
 }

@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 use block::Found;
 use html::{Document, Place};
 use label::Vocabulary;
-use line::{LINK, Line, OBJECT, Piece, Rule};
+use line::{LINK, Line, LineLink, OBJECT, Piece, Rule};
 use merge::Source;
 pub(crate) use safelinks::percent_decode;
 use url::{Hosts, Join, Link};
@@ -157,6 +157,17 @@ pub struct Block {
     pub meeting: OnlineMeeting,
 }
 
+/// A link to the meeting outside its blocks ("as ever at https://…"): its words stay, and it leads elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// Which body.
+    pub body: usize,
+    /// Bytes that spell the join URL.
+    pub range: Range<usize>,
+    /// Whether the spelling of one before goes on here (in HTML over several elements).
+    pub continues: bool,
+}
+
 /// What recognition found in an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Findings {
@@ -164,6 +175,8 @@ pub struct Findings {
     pub recognition: Recognition,
     /// Its blocks, by body and place.
     pub blocks: Vec<Block>,
+    /// Links to it outside of them, by body and place.
+    pub mentions: Vec<Mention>,
     /// Ranges in LOCATION that name the meeting: a join URL, a provider's label. Never a room.
     pub location: Vec<Range<usize>>,
     /// Properties that name the meeting, by their place in [`EventText::properties`].
@@ -265,6 +278,12 @@ impl Recogniser {
             }
             apart
         });
+        let mut mentions = Vec::new();
+        if let [only] = merged.as_slice() {
+            for (body, (read, part)) in bodies.iter().zip(&event.bodies).enumerate() {
+                mentions.extend(read.mentions(body, part, &only.keys, &blocks));
+            }
+        }
         let mut meetings: Vec<OnlineMeeting> = merged.into_iter().map(|merged| merged.meeting).collect();
         let none = meetings.is_empty();
         let recognition = match meetings.pop() {
@@ -278,6 +297,7 @@ impl Recogniser {
         Findings {
             recognition,
             blocks,
+            mentions,
             location: if none { Vec::new() } else { location.ranges },
             properties: if none { Vec::new() } else { named },
         }
@@ -371,6 +391,64 @@ pub(crate) fn visible(part: BodyPart<'_>) -> String {
     seen
 }
 
+impl Body {
+    /// The links outside of `blocks` that join the meeting with one of `keys`.
+    fn mentions(&self, body: usize, part: &BodyPart<'_>, keys: &[String], blocks: &[Block]) -> Vec<Mention> {
+        let lines = self.document.as_ref().map_or(self.lines.as_slice(), Document::lines);
+        let mut mentions: Vec<Mention> = Vec::new();
+        for line in lines {
+            let joins =
+                |link: &&LineLink| matches!(&link.link, Some(Link::Join(join)) if keys.contains(&join.key));
+            for link in line.links.iter().filter(joins) {
+                let targets = link.targets.iter().map(|range| (range.clone(), false));
+                mentions.extend(targets.chain(spelled(line, link, part)).map(|(range, continues)| Mention {
+                    body,
+                    range,
+                    continues,
+                }));
+            }
+        }
+        mentions.sort_by_key(|mention| mention.range.start);
+        let mut end = 0;
+        mentions.retain(|mention| {
+            let taken = blocks.iter().any(|b| {
+                b.body == body && b.range.start < mention.range.end && mention.range.start < b.range.end
+            });
+            let apart = mention.range.start >= end && !taken;
+            if apart {
+                end = mention.range.end;
+            }
+            apart
+        });
+        mentions
+    }
+}
+
+/// Where the visible text of a link spells its target.
+fn spelled(line: &Line, link: &LineLink, part: &BodyPart<'_>) -> Vec<(Range<usize>, bool)> {
+    let mut places: Vec<(Range<usize>, bool)> = Vec::new();
+    let text = line.text.get(link.at..link.end).unwrap_or_default();
+    for (at, mark) in text.match_indices(LINK) {
+        let (start, end) = (link.at + at, link.at + at + mark.len());
+        let mut first = true;
+        for piece in &line.pieces {
+            let shows = piece.text.start < end && start < piece.text.end;
+            let goes_on = piece.text.is_empty() && piece.text.start == end && part.format == BodyFormat::Html;
+            if !shows && (first || !goes_on) {
+                continue;
+            }
+            let mut range = piece.source.clone();
+            let old = part.text.get(range.clone()).unwrap_or_default();
+            if old.starts_with('<') && old.ends_with('>') {
+                range = range.start + 1..range.end - 1;
+            }
+            places.push((range, !first));
+            first = false;
+        }
+    }
+    places
+}
+
 /// A piece of a line that is the block's.
 struct OwnPiece {
     line: usize,
@@ -415,7 +493,7 @@ fn collect(line: &Line, index: usize, range: Range<usize>, run: &mut Vec<OwnPiec
     let start = range.start + text.len() - text.trim_start().len();
     let end = start.max(range.start + text.trim_end().len());
     let (whole_start, whole_end) = (range.start == 0, range.end == line.text.len());
-    for (place, piece) in line.pieces.iter().enumerate() {
+    for piece in &line.pieces {
         let inside = if piece.text.is_empty() {
             (piece.text.start > start || whole_start) && (piece.text.start < end || whole_end)
         } else {
@@ -425,21 +503,11 @@ fn collect(line: &Line, index: usize, range: Range<usize>, run: &mut Vec<OwnPiec
             continue;
         }
         let clipped = piece.clip(start, end);
-        let neighbour = |at: Option<usize>| at.and_then(|at| line.pieces.get(at));
-        let before = if clipped.source.start > piece.source.start {
-            Some(clipped.source.start)
-        } else {
-            neighbour(place.checked_sub(1)).map(|piece| piece.source.end)
-        };
-        let after = if clipped.source.end < piece.source.end {
-            Some(clipped.source.end)
-        } else {
-            neighbour(Some(place + 1)).map(|piece| piece.source.start)
-        };
+        let edges = (line.seen_before(clipped.text.start), line.seen_after(clipped.text.end));
         run.push(OwnPiece {
             line: index,
             piece: clipped,
-            edges: (before.unwrap_or(0), after.unwrap_or(usize::MAX)),
+            edges: (edges.0.unwrap_or(0), edges.1.unwrap_or(usize::MAX)),
         });
     }
 }

@@ -193,7 +193,9 @@ fn of_label(line: &Line, hit: &Hit, until: usize, owned: &[Owned]) -> Option<Own
     let introduces = matches!(hit.label, Label::Join | Label::DialIn | Label::Extra);
     // "Hi Bob, click here to join the meeting: https://…"
     let leads_on = hit.label == Label::Join && linked;
-    let start = if begins { end } else { hit.start };
+    // The numbers of a list may be people's own.
+    let numbered_by_hand = owned.is_empty() && !is_symbol(lead) && !address;
+    let start = if begins && !numbered_by_hand { end } else { hit.start };
     (whole && (begins || numbered || leads_on))
         .then(|| Owned { range: start..hit.end + value.unwrap_or(0), introduces })
 }
@@ -289,8 +291,9 @@ fn is_number(text: &str) -> bool {
     text.contains(|c: char| c.is_ascii_digit()) && !text.contains(char::is_alphabetic)
 }
 
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == LINK
+/// Whether a character says something: letters, digits, links and emoji, but no punctuation.
+pub(super) fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == LINK || matches!(c, '\u{2600}'..='\u{26FF}' | '\u{1F000}'..='\u{1FAFF}')
 }
 
 fn has_words(text: &str) -> bool {
@@ -299,14 +302,15 @@ fn has_words(text: &str) -> bool {
 
 /// What may stand before a label that begins a line: nothing, or a number or letter that counts lines.
 fn is_bullet(lead: &str) -> bool {
-    let words = lead.chars().filter(|c| c.is_alphanumeric()).count();
+    let words = lead.chars().filter(|c| is_word(*c)).count();
     is_symbol(lead) || words <= 2 && lead.trim_end().ends_with(['.', ')', ':', '-'])
 }
 
 /// No words, or one letter as which Outlook writes the arrows and bullets of its symbol fonts.
 fn is_symbol(lead: &str) -> bool {
-    let words = lead.chars().filter(|c| c.is_alphanumeric()).count();
-    words == 0 || words == 1 && (!lead.is_ascii() || lead.trim() == "o")
+    let words = lead.chars().filter(|c| is_word(*c)).count();
+    let letter = lead.chars().find(|c| is_word(*c));
+    words == 0 || words == 1 && letter.is_some_and(|c| matches!(c, 'o' | '\u{A0}'..='\u{FF}'))
 }
 
 /// Words between two labels that say nothing: "or", "and" in the languages that services write so.

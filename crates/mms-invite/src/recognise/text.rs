@@ -67,6 +67,7 @@ fn line(text: &str, range: Range<usize>, links: Vec<Written>) -> Line {
             end: line.text.len(),
             link: None,
             marked: false,
+            targets: Vec::new(),
         });
     }
     append(&mut line, text.get(at..range.end).unwrap_or_default(), at);

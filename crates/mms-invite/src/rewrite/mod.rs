@@ -12,10 +12,10 @@ use mms_model::{
     InstanceId, JoinInformation, PartChange, Platform, Recognition, Replacement, Rewrite, Rewritten,
 };
 
-use crate::event::{Source, Sources, find, instance_id};
+use crate::event::{Source, Sources, alarms, find, instance_id};
 use crate::ical::{Component, Document, Edits, Line};
 use crate::item::ItemError;
-use crate::recognise::{Findings, Recogniser};
+use crate::recognise::{BodyFormat, Findings, Recogniser};
 use crate::render::{TemplateError, Templates};
 use splice::Splice;
 
@@ -178,31 +178,57 @@ impl ComponentChange<'_, '_> {
         let document = self.document;
         let component = self.component;
         let (sources, findings) = find(document, component, &self.editor.recogniser);
-        let (old, moved) = match &findings.recognition {
+        let (meeting, moved) = match &findings.recognition {
             Recognition::One(meeting) if self.editor.is_target(meeting, &self.replacement.target) => {
-                (meeting.platform.clone(), false)
+                (meeting, false)
             }
-            Recognition::One(meeting) if meeting.key == self.replacement.key => {
-                (meeting.platform.clone(), true)
-            }
+            Recognition::One(meeting) if meeting.key == self.replacement.key => (meeting, true),
             _ => return Err(RewriteError::NotFound { key: self.replacement.key.clone() }),
         };
-        let blocks = self.bodies(&sources, &findings)?;
+        let blocks = self.bodies(&sources, &findings, moved)?;
         let labels = self.location(&sources, &findings, blocks > 0)?;
         self.structured_locations(&sources, &findings, &labels)?;
-        self.properties(&sources, &findings, &old, moved)
+        self.properties(&sources, &findings, &meeting.platform, moved)?;
+        for ((format, source), findings) in alarms(document, component, &self.editor.recogniser, meeting) {
+            self.body(format, &source, &findings, 0, moved)?;
+        }
+        Ok(())
     }
 
-    /// Replaces the blocks; returns in how many bodies there was one.
-    fn bodies(&mut self, sources: &Sources<'_>, findings: &Findings) -> Result<usize, RewriteError> {
+    /// Replaces the blocks and, where the meeting moved, the links elsewhere; returns in how many bodies there
+    /// was a block.
+    fn bodies(
+        &mut self,
+        sources: &Sources<'_>,
+        findings: &Findings,
+        moved: bool,
+    ) -> Result<usize, RewriteError> {
         let mut replaced = 0;
         for (index, (format, source)) in sources.bodies.iter().enumerate() {
-            let text = &source.text.decoded;
-            let blocks = findings.blocks.iter().filter(|b| b.body == index);
-            let splices = splice::blocks(text, *format, blocks, self.replacement, &self.editor.templates)?;
-            replaced += usize::from(!splices.is_empty());
-            self.splice_all(source, &splices)?;
+            replaced += usize::from(self.body(*format, source, findings, index, moved)?);
         }
+        Ok(replaced)
+    }
+
+    /// Replaces what `findings` say of the body `index`; whether there was a block in it.
+    fn body(
+        &mut self,
+        format: BodyFormat,
+        source: &Source<'_>,
+        findings: &Findings,
+        index: usize,
+        moved: bool,
+    ) -> Result<bool, RewriteError> {
+        let text = &source.text.decoded;
+        let blocks = findings.blocks.iter().filter(|block| block.body == index);
+        let mut splices = splice::blocks(text, format, blocks, self.replacement, &self.editor.templates)?;
+        let replaced = !splices.is_empty();
+        if moved {
+            let mentions = findings.mentions.iter().filter(|mention| mention.body == index);
+            splices.extend(splice::mentions(format, mentions, &self.replacement.target));
+            splices.sort_by_key(|(range, _)| range.start);
+        }
+        self.splice_all(source, &splices)?;
         Ok(replaced)
     }
 

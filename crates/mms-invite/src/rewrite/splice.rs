@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use mms_model::{JoinInformation, Replacement};
 
-use crate::recognise::{Block, BodyFormat};
+use crate::recognise::{Block, BodyFormat, Mention};
 use crate::render::{TemplateError, Templates};
 
 /// Bytes of a text, and what comes in their place.
@@ -49,6 +49,26 @@ pub(crate) fn blocks<'a>(
         splices.push((range.clone(), new));
     }
     Ok(splices)
+}
+
+/// The new link in place of each of `mentions`.
+pub(crate) fn mentions<'a>(
+    format: BodyFormat,
+    mentions: impl Iterator<Item = &'a Mention>,
+    target: &JoinInformation,
+) -> Vec<Splice> {
+    let url = match format {
+        BodyFormat::Text => target.join_url.clone(),
+        BodyFormat::Html => target
+            .join_url
+            .replace('&', "&amp;")
+            .replace('"', "&quot;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;"),
+    };
+    mentions
+        .map(|mention| (mention.range.clone(), if mention.continues { String::new() } else { url.clone() }))
+        .collect()
 }
 
 /// The new block, with the blank lines around it that the old one took in.
