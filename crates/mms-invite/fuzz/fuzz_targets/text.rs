@@ -21,5 +21,6 @@ fuzz_target!(|text: &str| {
         assert!(block.range.start >= end && text.get(block.range.clone()).is_some());
         end = block.range.end;
     }
+    assert!(findings.mentions.iter().all(|mention| text.get(mention.range.clone()).is_some()));
     assert!(findings.location.iter().all(|range| text.get(range.clone()).is_some()));
 });
