@@ -314,3 +314,24 @@ proptest! {
         check_words(fixture, &[above, before, behind, below])?;
     }
 }
+
+/// Blocks of services in many languages, as they are written by hand of the services' templates.
+#[test]
+fn localised_blocks_go_whole() {
+    for block in [
+        "Anna lädt Sie zu einem geplanten Zoom-Meeting ein.\n\nThema: Wochenrunde\nUhrzeit: 1.Dez. 2026 09:00 AM Paris\n\nZoom Meeting beitreten\nhttps://us02web.zoom.us/j/87324397243?pwd=abc\n\nMeeting-ID: 873 2439 7243\nKenncode: 305275\n\n---\n\nSchnelleinwahl mobil\n+496938079883,,87324397243#,,,,*305275# Deutschland\n\n---\n\nEinwahl nach aktuellem Standort\n• +49 69 3807 9883 Deutschland\n\nMeeting-ID: 873 2439 7243\nKenncode: 305275\n\nOrtseinwahl suchen: https://us02web.zoom.us/u/kcZ1\n\n---\n\nÜber SIP beitreten\n• 87324397243@zoomcrc.com\n\n---\n\nÜber H.323 beitreten\n• 162.255.37.11 (USA West)\n\nMeeting-ID: 873 2439 7243\nKenncode: 305275",
+        "Anna vous invite à une réunion Zoom planifiée.\n\nSujet : Hebdo\nHeure : 1 déc. 2026 09:00 AM Paris\n\nParticiper à la réunion Zoom\nhttps://us02web.zoom.us/j/87324397243?pwd=abc\n\nID de réunion : 873 2439 7243\nCode secret : 305275\n\n---\n\nUne seule touche sur l’appareil mobile\n+33170372246,,87324397243#,,,,*305275# France\n\n---\n\nComposez un numéro en fonction de votre emplacement\n• +33 1 7037 2246 France\n\nTrouvez votre numéro local : https://us02web.zoom.us/u/kcZ1",
+        "Microsoft Teams-Besprechung\nNehmen Sie auf dem Computer oder in der mobilen App teil\nKlicken Sie hier, um an der Besprechung teilzunehmen<https://teams.microsoft.com/l/meetup-join/19%3ameeting_abc%40thread.v2/0?context=%7b%7d>\nBesprechungs-ID: 312 345 678 901\nPasscode: aBcDeF\nTeams herunterladen<https://www.microsoft.com/en-us/microsoft-teams/download-app> | Im Web beitreten<https://www.microsoft.com/microsoft-teams/join-a-meeting>\nOder anrufen (nur Audio)\n+49 69 12345678,,123456789#<tel:+496912345678,,123456789#> Germany, Frankfurt am Main\nTelefonkonferenz-ID: 123 456 789#\nLokale Nummer suchen<https://dialin.teams.microsoft.com/x?id=1> | PIN zurücksetzen<https://dialin.teams.microsoft.com/usp/pstnconferencing>\nWeitere Infos<https://aka.ms/JoinTeamsMeeting> | Besprechungsoptionen<https://teams.microsoft.com/meetingOptions/?x=1>",
+        "Microsoft Teams Besoin d'aide ?<https://aka.ms/JoinTeamsMeeting?omkt=fr-FR>\nRejoindre la réunion maintenant<https://teams.microsoft.com/meet/312345678901?p=abc>\nID de réunion : 312 345 678 901\nCode secret : aB1cDe\n________________________________\nComposer un numéro par téléphone\n+33 1 70 99 12 34,,123456789#<tel:+33170991234,,123456789#> France, Paris\nRechercher un numéro local<https://dialin.teams.microsoft.com/x?id=1>\nID de conférence téléphonique : 123 456 789#\nPour les organisateurs : Options de la réunion<https://teams.microsoft.com/meetingOptions/?x=1> | Réinitialiser le code confidentiel<https://dialin.teams.microsoft.com/usp/pstnconferencing>",
+        "Informationen zur Teilnahme an Google Meet\nLink zum Videoanruf: https://meet.google.com/abc-defg-hij\nOder wählen Sie: (DE) +49 30 300 195 061 PIN: 123 456 789#\nWeitere Telefonnummern: https://tel.meet/abc-defg-hij?pin=1234567890123",
+        "Wenn es soweit ist, treten Sie dem Webex-Meeting hier bei.\n\nMeeting beitreten\nhttps://acme.webex.com/acme/j.php?MTID=m0123456789abcdef\n\nMeeting-Kennnummer (Zugriffscode): 2345 678 9012\nMeeting-Passwort: aBc123\n\nÜber Telefon beitreten\n+49-619-6781-9736 Germany Toll\nGlobale Einwahlnummern\nhttps://acme.webex.com/acme/globalcallin.php?MTID=m0123456789abcdef",
+        "Bitte nehmen Sie von Ihrem Computer, Tablet oder Smartphone an meinem Meeting teil.\nhttps://meet.goto.com/123456789\n\nSie können sich auch über ein Telefon einwählen.\nDeutschland: +49 721 9881 4161\n\nZugangscode: 123-456-789",
+        "Nehmen Sie an meinem Meeting per Computer, Tablet oder Smartphone teil.\nhttps://global.gotomeeting.com/join/123456789\n\nSie können sich auch über ein Telefon einwählen.\nDeutschland: +49 721 9881 4161\n\nZugangscode: 123-456-789",
+    ] {
+        assert_eq!(
+            marked(&format!("Guten Tag!\n\n{block}\n\nGruß, Ann")),
+            "Guten Tag!\n\n«»\n\nGruß, Ann",
+            "{block}"
+        );
+    }
+}

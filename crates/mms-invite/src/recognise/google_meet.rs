@@ -13,6 +13,7 @@ pub(super) fn classify(address: &Address<'_>) -> Option<Link> {
     match address.host.as_str() {
         "meet.google.com" if address.standard_port => match first? {
             "lookup" => join(address.segment(1).filter(|name| is_room(name))?),
+            "_meet" => join(address.segment(1).filter(|code| is_code(code))?),
             code if is_code(code) => join(code),
             _ => None,
         },

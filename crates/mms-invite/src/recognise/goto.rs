@@ -13,6 +13,9 @@ pub(super) fn classify(address: &Address<'_>) -> Option<Link> {
         return match (address.segment(0), address.segment(1)) {
             (Some("join" | "meeting"), Some(id)) if is_digits(id, 6) => join(id),
             (Some("meeting"), Some("join")) => join(address.segment(2).filter(|id| is_digits(id, 6))?),
+            (None, _) if address.host == "app.gotomeeting.com" => {
+                join(address.parameter("meetingId").filter(|id| is_digits(id, 6))?)
+            }
             (Some("system-check" | "install" | "email-welcome"), _) => Some(Link::Part(Platform::GOTO)),
             _ => None,
         };
@@ -22,7 +25,9 @@ pub(super) fn classify(address: &Address<'_>) -> Option<Link> {
         "gotomeet.me" | "www.gotomeet.me" | "gotomeet.at" => join(name?),
         "meet.goto.com" if name == Some("install") => Some(Link::Part(Platform::GOTO)),
         "meet.goto.com" => join(name?),
-        "app.goto.com" if name == Some("meeting") => join(address.segment(1).filter(|id| is_digits(id, 6))?),
+        "app.goto.com" if matches!(name, Some("meeting" | "meet")) => {
+            join(address.segment(1).filter(|id| is_digits(id, 6))?)
+        }
         "support.goto.com" | "www.gotomeeting.com" => Some(Link::Part(Platform::GOTO)),
         _ => None,
     }

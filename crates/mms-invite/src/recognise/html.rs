@@ -341,6 +341,7 @@ impl<'a> Scanner<'a> {
                 end,
                 link: None,
                 marked: link.marked,
+                spelled: None,
                 targets: link.targets.clone(),
             });
         }
@@ -383,12 +384,23 @@ fn write_out_links(line: &mut Line) {
     let mut added = Vec::new();
     for link in written {
         out.copy(line, link.source.start);
-        let covered = line.links.iter().any(|l| l.at < link.source.end && link.source.start < l.end);
+        let covering = line.links.iter_mut().find(|l| l.at < link.source.end && link.source.start < l.end);
+        let covered = covering.is_some();
+        if let Some(covering) = covering {
+            covering.spelled.get_or_insert_with(|| link.url.clone());
+        }
         let at = out.text.len();
         out.put_link(line, link.source.end);
         if !covered && link.url.contains("://") && line.links.len() + added.len() < MAX_LINKS {
-            let end = out.text.len();
-            added.push(LineLink { url: link.url, at, end, link: None, marked: false, targets: Vec::new() });
+            added.push(LineLink {
+                url: link.url,
+                at,
+                end: out.text.len(),
+                link: None,
+                marked: false,
+                spelled: None,
+                targets: Vec::new(),
+            });
         }
     }
     out.copy(line, line.text.len());

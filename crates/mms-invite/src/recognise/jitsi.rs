@@ -5,13 +5,35 @@ use mms_model::Platform;
 use super::safelinks::percent_decode;
 use super::url::{Address, Hosts, Join, Link, is_room};
 
+/// Servers that are open to everyone.
+const SERVERS: &[&str] = &[
+    "meet.jit.si",
+    "beta.meet.jit.si",
+    "8x8.vc",
+    "kmeet.infomaniak.com",
+    "meet.ffmuc.net",
+    "meet.systemli.org",
+    "meet.golem.de",
+    "meet.nerd.re",
+    "meet.mayfirst.org",
+    "meet.greenhost.net",
+    "meet.in-berlin.de",
+    "framatalk.org",
+    "fairmeeting.net",
+    "calls.disroot.org",
+    "jitsi.riot.im",
+    "meet.element.io",
+    "meet.opensuse.org",
+    "webconf.numerique.gouv.fr",
+];
+
 /// A link on a host that the administrator named.
 pub(super) fn configured(address: &Address<'_>, hosts: &Hosts) -> Option<Link> {
     if address.is_any(&hosts.jitsi) { on_server(address) } else { None }
 }
 
 pub(super) fn classify(address: &Address<'_>) -> Option<Link> {
-    if address.is("meet.jit.si") || address.is("beta.meet.jit.si") || address.is("8x8.vc") {
+    if SERVERS.iter().any(|host| address.is(host)) {
         return on_server(address);
     }
     if address.path.last() == Some(&"dialInInfo.html") && address.parameter("room").is_some() {

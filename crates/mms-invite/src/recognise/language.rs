@@ -7,6 +7,49 @@ use super::line::Line;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Votes(Vec<(String, usize)>);
 
+/// Words that are frequent in one language and in few others.
+const SMALL_WORDS: &[(&str, &[&str])] = &[
+    (
+        "en",
+        &[
+            "the", "and", "of", "for", "with", "please", "you", "your", "this", "we", "will", "are", "hi",
+            "our",
+        ],
+    ),
+    (
+        "de",
+        &[
+            "der", "die", "das", "und", "ist", "nicht", "mit", "für", "wir", "bitte", "sie", "ihr", "zur",
+            "hallo",
+        ],
+    ),
+    (
+        "fr",
+        &[
+            "le", "les", "et", "des", "est", "pour", "avec", "vous", "nous", "bonjour", "une", "votre",
+            "sur", "merci",
+        ],
+    ),
+    (
+        "es",
+        &[
+            "el", "los", "las", "y", "para", "con", "una", "por", "hola", "usted", "nuestra", "gracias",
+            "está",
+        ],
+    ),
+    (
+        "it",
+        &["il", "gli", "e", "per", "con", "una", "sono", "della", "ciao", "grazie", "nostra", "questo", "di"],
+    ),
+    ("pt", &["o", "os", "e", "para", "com", "uma", "você", "não", "olá", "obrigado", "nossa", "do", "da"]),
+    ("nl", &["het", "een", "en", "voor", "met", "niet", "wij", "van", "graag", "hallo", "jullie", "deze"]),
+    ("sv", &["och", "att", "det", "är", "för", "med", "inte", "vi", "som", "hej", "ett", "på"]),
+    ("da", &["og", "at", "det", "er", "for", "med", "ikke", "vi", "hej", "et", "på", "til", "jeg"]),
+    ("nb", &["og", "å", "det", "er", "for", "med", "ikke", "vi", "hei", "et", "på", "til", "jeg"]),
+    ("fi", &["ja", "on", "ei", "että", "mutta", "hei", "kanssa", "meidän", "tämä", "kokous", "tervetuloa"]),
+    ("pl", &["i", "w", "nie", "się", "na", "do", "jest", "proszę", "dla", "cześć", "że", "oraz"]),
+];
+
 /// What a marker weighs, in characters of labels: more than a stray label, less than a block of them.
 const MARKER: usize = 25;
 
@@ -42,6 +85,29 @@ impl Votes {
         for (tag, weight) in &other.0 {
             self.add(tag, *weight);
         }
+    }
+
+    /// Counts the small words of languages in what people wrote.
+    pub(super) fn read_prose(&mut self, text: &str) {
+        // No line of prose is longer; the rest of a longer one is left out.
+        const MAX_WORDS: usize = 500;
+        for word in text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).take(MAX_WORDS) {
+            let word = word.to_lowercase();
+            for (tag, words) in SMALL_WORDS {
+                if words.contains(&word.as_str()) {
+                    self.add(tag, 1);
+                }
+            }
+        }
+    }
+
+    /// The winner where it is clear: two words or more, and twice as many as for any other language.
+    pub(super) fn clear_winner(&self) -> Option<String> {
+        let mut weights: Vec<usize> = self.0.iter().map(|(_, weight)| *weight).collect();
+        weights.sort_unstable_by(|a, b| b.cmp(a));
+        let (first, second) = (weights.first().copied(), weights.get(1).copied());
+        let clear = first.is_some_and(|first| first >= 2 && first >= 2 * second.unwrap_or(0));
+        if clear { self.winner() } else { None }
     }
 
     /// The language with most votes; on a tie the first seen.
@@ -113,6 +179,19 @@ fn of_lcid(lcid: u32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_prose() {
+        let read = |text: &str| {
+            let mut votes = Votes::default();
+            votes.read_prose(text);
+            votes.clear_winner()
+        };
+        assert_eq!(read("Hallo, bitte die Folien und das Protokoll mitbringen").as_deref(), Some("de"));
+        assert_eq!(read("Please bring the slides with you").as_deref(), Some("en"));
+        assert_eq!(read("Hej, vi ses och pratar om planen för nästa år").as_deref(), Some("sv"));
+        assert_eq!(read("Budget 2027"), None);
+    }
 
     #[test]
     fn reads_markers() {

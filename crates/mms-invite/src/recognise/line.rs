@@ -26,6 +26,8 @@ pub(super) struct LineLink {
     pub link: Option<Link>,
     /// Marked as the join link of a block that MMS wrote.
     pub marked: bool,
+    /// In HTML: the link that the visible text spells, whatever the target is.
+    pub spelled: Option<String>,
     /// In HTML: bytes of the source that hold the target (`href`, and the `originalsrc` beside it).
     pub targets: Vec<Range<usize>>,
 }

@@ -37,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use block::Found;
 use html::{Document, Place};
 use label::Vocabulary;
+use language::Votes;
 use line::{LINK, Line, LineLink, OBJECT, Piece, Rule};
 use merge::Source;
 pub(crate) use safelinks::percent_decode;
@@ -258,7 +259,13 @@ impl Recogniser {
         }
         let location = event.location.map(|text| location::read(self, text)).unwrap_or_default();
         sources.extend(location.sources);
-        let merged = merge::merge(sources, location.votes);
+        let mut merged = merge::merge(sources, location.votes);
+        if merged.iter().any(|merged| merged.meeting.language.is_none()) {
+            let prose = language_of_prose(event);
+            for merged in &mut merged {
+                merged.meeting.language = merged.meeting.language.take().or_else(|| prose.clone());
+            }
+        }
         let mut blocks = Vec::new();
         for meeting in &merged {
             for &(body, place) in &meeting.blocks {
@@ -345,6 +352,12 @@ impl Recogniser {
             for link in &mut line.links {
                 link.url = safelinks::unwrap(&link.url).into_owned();
                 link.link = self.link(&link.url);
+                if link.link.is_none()
+                    && let Some(spelled) = link.spelled.take_if(|_| safelinks::is_opaque(&link.url))
+                {
+                    link.url = safelinks::unwrap(&spelled).into_owned();
+                    link.link = self.link(&link.url);
+                }
             }
         }
         block::find(lines, &self.vocabulary)
@@ -557,6 +570,21 @@ fn edges(document: &Document, from: &OwnPiece, to: &OwnPiece) -> (usize, usize) 
     let before = if from.edges.0 > 0 { from.edges.0 } else { document.edges(from.line).0 };
     let after = if to.edges.1 < usize::MAX { to.edges.1 } else { document.edges(to.line).1 };
     (before, after)
+}
+
+/// What language people wrote in, where the service's words do not tell.
+fn language_of_prose(event: &EventText<'_>) -> Option<String> {
+    // More text than this tells no more.
+    const MAX_LINES: usize = 200;
+    let mut votes = Votes::default();
+    for part in &event.bodies {
+        let lines = match part.format {
+            BodyFormat::Text => text::lines(part.text),
+            BodyFormat::Html => html::scan(part.text).take_lines(),
+        };
+        lines.iter().take(MAX_LINES).for_each(|line| votes.read_prose(&line.text));
+    }
+    votes.clear_winner()
 }
 
 fn could_hold_meeting(text: &str) -> bool {

@@ -35,10 +35,20 @@ fn peel(wrapped: &str) -> Option<String> {
     let host = url.host_str()?;
     let inner = match host {
         _ if within(host, "safelinks.protection.outlook.com")
-            || within(host, "safelinks.protection.office365.us") =>
+            || within(host, "safelinks.protection.office365.us")
+            || within(host, "safelinks.protection.partner.outlook.cn") =>
         {
             parameter(&url, "url")
         }
+        // Links that Teams itself shows.
+        "statics.teams.cdn.office.net" => parameter(&url, "url"),
+        // Trend Micro, Trellix (FireEye), Sophos, Symantec, Libraesva, EdgePilot.
+        _ if within(host, "trendmicro.com") && url.path().contains("/clicktime/") => parameter(&url, "url"),
+        _ if within(host, "fireeye.com") && url.path().ends_with("/url") => parameter(&url, "u"),
+        _ if within(host, "protection.sophos.com") => sophos(&url),
+        "clicktime.symantec.com" | "urlsand.esvalabs.com" | "link.edgepilot.com" => parameter(&url, "u"),
+        // Check Point Harmony and Avanan.
+        "protect.checkpoint.com" | "url.avanan.click" => checkpoint(wrapped),
         "urldefense.proofpoint.com" | "urldefense.com" | "urldefense.us" => proofpoint(&url, wrapped),
         "linkprotect.cudasvc.com" => parameter(&url, "a"),
         "secure-web.cisco.com" => cisco(&url),
@@ -127,6 +137,39 @@ fn cisco(url: &Url) -> Option<String> {
     Some(percent_decode(last))
 }
 
+/// Sophos Email writes the target as base64 in `u`.
+fn sophos(url: &Url) -> Option<String> {
+    let encoded = parameter(url, "u")?;
+    let plain: String = encoded.trim_end_matches('=').replace('-', "+").replace('_', "/");
+    let bytes = base64::engine::general_purpose::STANDARD_NO_PAD.decode(plain).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+/// `/v2/___https://…___.signature`; newer versions scramble the target and begin with `r0`.
+fn checkpoint(wrapped: &str) -> Option<String> {
+    let (_, rest) = wrapped.split_once("/___")?;
+    let (target, _) = rest.split_once("___.")?;
+    Some(target.to_owned())
+}
+
+/// Whether the target of a link is known to its scanner alone (Mimecast and others keep it on their
+/// servers), so that what the visible text spells is the best that is known.
+pub(super) fn is_opaque(link: &str) -> bool {
+    let Some(host) = Url::parse(link).ok().and_then(|url| url.host_str().map(str::to_owned)) else {
+        return false;
+    };
+    [
+        "mimecast.com",
+        "mimecastprotect.com",
+        "emailprotection.link",
+        "inky.com",
+        "checkpoint.com",
+        "avanan.click",
+    ]
+    .iter()
+    .any(|domain| within(&host, domain))
+}
+
 /// Percent-decodes once. Broken escapes and what is not UTF-8 stay as they are.
 pub(crate) fn percent_decode(text: &str) -> String {
     let bytes = text.as_bytes();
@@ -175,6 +218,30 @@ mod tests {
                 "https://zoom.us/j/123456789",
             ),
             ("https://www.google.com/url?q=https://zoom.us/j/123456789&sa=D", "https://zoom.us/j/123456789"),
+            (
+                "https://imsva91-ctp.trendmicro.com:443/wis/clicktime/v1/query?url=https%3a%2f%2fzoom.us%2fj%2f123456789&umid=1",
+                "https://zoom.us/j/123456789",
+            ),
+            (
+                "https://eu-central-1.protection.sophos.com?d=zoom.us&u=aHR0cHM6Ly96b29tLnVzL2ovMTIzNDU2Nzg5&p=m",
+                "https://zoom.us/j/123456789",
+            ),
+            (
+                "https://protect2.fireeye.com/v1/url?k=1&q=1&e=1&u=https%3A%2F%2Fzoom.us%2Fj%2F123456789",
+                "https://zoom.us/j/123456789",
+            ),
+            (
+                "https://protect2.fireeye.com/url?k=1&u=https://zoom.us/j/123456789",
+                "https://zoom.us/j/123456789",
+            ),
+            (
+                "https://protect.checkpoint.com/v2/___https://zoom.us/j/123456789?pwd=a___.YzJlOmV4",
+                "https://zoom.us/j/123456789?pwd=a",
+            ),
+            (
+                "https://statics.teams.cdn.office.net/evergreen-assets/safelinks/1/atp-safelinks.html?url=https%3A%2F%2Fzoom.us%2Fj%2F123456789&locale=en-us",
+                "https://zoom.us/j/123456789",
+            ),
         ] {
             assert_eq!(unwrap(wrapped), target);
         }

@@ -12,6 +12,7 @@ const HOSTS: &[&str] = &[
     "gov.teams.microsoft.us",
     "dod.teams.microsoft.us",
     "teams.microsoft.us",
+    "teams.microsoftonline.cn",
 ];
 
 pub(super) fn classify(address: &Address<'_>) -> Option<Link> {

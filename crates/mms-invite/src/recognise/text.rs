@@ -67,6 +67,7 @@ fn line(text: &str, range: Range<usize>, links: Vec<Written>) -> Line {
             end: line.text.len(),
             link: None,
             marked: false,
+            spelled: None,
             targets: Vec::new(),
         });
     }

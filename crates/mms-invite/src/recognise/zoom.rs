@@ -18,7 +18,9 @@ pub(super) fn classify(address: &Address<'_>) -> Option<Link> {
             let key = format!("zoom:my/{}", name.to_ascii_lowercase());
             return Some(Link::Join(Join::new(Platform::ZOOM, key, None)));
         }
-        ("u" | "zoomconference" | "skype" | "meeting", _) => return Some(Link::Part(Platform::ZOOM)),
+        ("u" | "zoomconference" | "skype" | "meeting" | "webinar", _) => {
+            return Some(Link::Part(Platform::ZOOM));
+        }
         _ => None,
     }?;
     // Redacted invites write X for each digit.
