@@ -93,7 +93,10 @@ pub(super) async fn list(
 ) -> Result<Vec<String>, ListError> {
     let what = format!("listing the events of {}", crate::transport::place(calendar));
     let range = match filter {
-        Filter::From(from) => format!("<C:time-range start=\"{}\"/>", from.strftime("%Y%m%dT%H%M%SZ")),
+        // Without an end Cyrus and DAViCal leave out what lies some years ahead.
+        Filter::From(from) => {
+            format!("<C:time-range start=\"{}\" end=\"21000101T000000Z\"/>", from.strftime("%Y%m%dT%H%M%SZ"))
+        }
         Filter::All => String::new(),
     };
     let body = envelope(

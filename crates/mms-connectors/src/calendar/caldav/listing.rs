@@ -27,13 +27,11 @@ impl<'a> Pages<'a> {
 
     /// The names of a calendar's events, in a stable order.
     ///
-    /// A server that cannot filter by time is asked for all events, and the filter is applied here: what
-    /// a server lists too much does no harm, and what it leaves out would be a meeting with a dead link.
-    /// So an empty answer is not believed either; DAViCal, which finds nothing for a time range without
-    /// an end, is not asked for one at all.
+    /// What a server lists too much does no harm, and what it leaves out would be a meeting with a dead
+    /// link. So an empty answer to a time range is not believed either.
     async fn names(&self, calendar: &Url) -> Result<VecDeque<String>, PortError> {
         let session = &self.calendar.session;
-        let listed = if self.calendar.filters_open_ranges {
+        let listed = if self.calendar.filters_by_time {
             match dav::list(session, calendar, Filter::From(self.from)).await {
                 Err(ListError::Filter(error)) => {
                     tracing::info!(%error, "the server does not take a time range; listing all events");

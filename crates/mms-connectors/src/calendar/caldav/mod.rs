@@ -1,10 +1,10 @@
 //! Calendars on a CalDAV server (RFC 4791), with the server's own scheduling where it has one (RFC 6638).
 //!
-//! From a URL the user's calendars are discovered; their events are listed by time range and read a page
-//! at a time by multiget; writes are conditional, and what the server made of each is read back. Server
+//! From a URL the user's calendars are discovered; their events are listed and read a page at a time
+//! by multiget; writes are conditional, and what the server made of each is read back. Server
 //! quirks are met where they show: no ETag on PUT (Cyrus, DAViCal), SEQUENCE raised and answers reset where
 //! LOCATION changes, SCHEDULE-AGENT ignored and deleted events brought back (SOGo), old links in attendees'
-//! copies and time ranges that must have an end (DAViCal), a claim to schedule without doing it (Xandikos).
+//! copies (DAViCal), time ranges that leave out what they should hold (SOGo, and without an end Cyrus and DAViCal), a claim to schedule without doing it (Xandikos).
 
 mod credentials_file;
 mod dav;
@@ -30,7 +30,7 @@ use mms_model::{PortError, User};
 
 pub use crate::calendar::Invites;
 pub use diagnosis::diagnose;
-pub use settings::{Auth, CalDavSettings, SchedulingChoice};
+pub use settings::{Auth, CalDavSettings, Listing, SchedulingChoice};
 
 use self::credentials_file::CredentialsFile;
 use self::discovery::{Discovered, discover};
@@ -78,7 +78,8 @@ impl CalDav {
             keeps_old_links: server.is_davical,
             revives_deleted: is_sogo,
             ignores_schedule_agent: is_sogo,
-            filters_open_ranges: !server.is_davical,
+            // SOGo leaves out single events some years ahead.
+            filters_by_time: self.settings.listing == Listing::TimeRange && !is_sogo,
             multiget_refused: AtomicBool::new(false),
         })
     }

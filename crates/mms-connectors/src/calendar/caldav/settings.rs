@@ -44,9 +44,25 @@ pub struct CalDavSettings {
     #[serde(default = "default_page_size")]
     pub page_size: usize,
 
+    /// Which events are listed.
+    #[serde(default)]
+    pub listing: Listing,
+
     /// Requests on their way to the server at any time, over all users.
     #[serde(default = "default_concurrency")]
     pub concurrency: usize,
+}
+
+/// Which events of a calendar are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listing {
+    /// All; those that are over are told apart here. What a server leaves out by mistake would keep a dead link, and
+    /// several do: SOGo single events, Cyrus and DAViCal events far ahead where the range has no end.
+    #[default]
+    All,
+    /// Those that the server says end in the future (RFC 4791 section 7.8): less to read, where it says so rightly.
+    TimeRange,
 }
 
 fn default_connect_timeout() -> u64 {

@@ -39,8 +39,8 @@ pub(super) struct CalDavUserCalendar {
     pub(super) revives_deleted: bool,
     /// The server tells attendees whatever their SCHEDULE-AGENT says (SOGo).
     pub(super) ignores_schedule_agent: bool,
-    /// The server finds what lies in a time range without an end (DAViCal does not).
-    pub(super) filters_open_ranges: bool,
+    /// The server is to leave out what is over.
+    pub(super) filters_by_time: bool,
     /// The server takes no multiget; found out once.
     pub(super) multiget_refused: AtomicBool,
 }
