@@ -265,6 +265,7 @@ pub(crate) fn find<'d>(
             .iter()
             .map(|(name, source)| (name.as_str(), source.text.decoded.as_str()))
             .collect(),
+        scheduled: true,
     });
     (sources, findings)
 }

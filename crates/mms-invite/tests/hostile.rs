@@ -26,6 +26,7 @@ fn check(recogniser: &Recogniser, format: BodyFormat, text: &str) -> Findings {
             ("X-MICROSOFT-SKYPETEAMSPROPERTIES", text),
             ("OnlineMeetingConfLink", text),
         ],
+        scheduled: true,
     };
     let findings = recogniser.event(&event);
     let mut end = 0;

@@ -18,7 +18,7 @@ const KEY: &str = "teams:19:meeting_AbC@thread.v2";
 
 fn event<'a>(text: &'a str, location: Option<&'a str>, properties: &[(&'a str, &'a str)]) -> Findings {
     let bodies = vec![BodyPart { format: BodyFormat::guess(text), text }];
-    RECOGNISER.event(&EventText { bodies, location, properties: properties.to_vec() })
+    RECOGNISER.event(&EventText { bodies, location, properties: properties.to_vec(), scheduled: false })
 }
 
 fn one(findings: &Findings) -> &OnlineMeeting {
@@ -224,4 +224,81 @@ fn patterns_of_an_administrator_name_further_platforms() {
     assert_eq!(recogniser.url("https://evil.test/https://acme.example/42?p=x1"), None);
     let error = Recogniser::new(&custom("(")).unwrap_err().to_string();
     assert!(error.contains("Acme"), "{error}");
+}
+
+#[test]
+fn a_link_alone_on_its_line_is_the_meeting_of_an_event() {
+    let read = |text: &str, scheduled: bool| {
+        let bodies = vec![BodyPart { format: BodyFormat::guess(text), text }];
+        RECOGNISER.event(&EventText { bodies, scheduled, ..EventText::default() }).recognition
+    };
+    let link = "https://us02web.zoom.us/j/87324397243?pwd=abc";
+    let other = "https://meet.google.com/abc-defg-hij";
+    let text = format!("Agenda for today\n\n{link}\n\nSee you there");
+    assert!(matches!(read(&text, true), Recognition::One(meeting) if meeting.key == "zoom:87324397243"));
+    assert!(matches!(
+        read(&format!("<p>Agenda</p><p><a href=\"{link}\">{link}</a></p><p>Bye</p>"), true),
+        Recognition::One(_)
+    ));
+    // A mail may only speak of a meeting, and of two links neither is the one.
+    assert_eq!(read(&text, false), Recognition::None);
+    assert_eq!(read(&format!("Last time\n{link}\nand then\n{other}\nas well"), true), Recognition::None);
+    assert_eq!(read(&format!("The talk [1] was good.\n\n[1] {link}"), true), Recognition::None);
+}
+
+#[test]
+fn links_that_join_nothing_are_no_meetings() {
+    for text in [
+        "Watch the recording: https://us02web.zoom.us/rec/share/abc.def?startTime=1",
+        "Download Zoom https://zoom.us/download and sign up at https://zoom.us/signup",
+        "Register: https://us02web.zoom.us/meeting/register/tZUqcOqrqzwsG9abc",
+        "https://us02web.zoom.us/webinar/register/WN_abc",
+        "Join our team: https://teams.microsoft.com/l/team/19%3aabc%40thread.tacv2/conversations?groupId=1",
+        "https://teams.microsoft.com/l/channel/19%3aabc%40thread.tacv2/General?groupId=1&tenantId=2",
+        "https://teams.microsoft.com/l/chat/0/0?users=bob@x.test",
+        "https://acme.webex.com/recordingservice/sites/acme/recording/playback/abc",
+        "https://acme.webex.com/acme/ldr.php?RCID=abcdef0123456789",
+        "Webex: https://acme.webex.com",
+        "https://transcripts.gotomeeting.com/#/s/abcdef",
+        "https://bbb.example.org/playback/presentation/2.3/abc",
+        "https://meet.google.com/landing and https://8x8.vc and https://jitsi.org/",
+        "Password: hunter2\nMeeting ID: 123 456 789",
+    ] {
+        let bodies = vec![BodyPart { format: BodyFormat::Text, text }];
+        let event = EventText { bodies, scheduled: true, ..EventText::default() };
+        assert_eq!(RECOGNISER.event(&event).recognition, Recognition::None, "{text}");
+    }
+}
+
+#[test]
+fn links_join_whatever_host_and_shape_they_come_in() {
+    for (url, key) in [
+        (
+            "https://gov.teams.microsoft.us/l/meetup-join/19%3agov%3ameeting_abc%40thread.v2/0?context=%7b%7d",
+            "teams:19:gov:meeting_abc@thread.v2",
+        ),
+        (
+            "https://dod.teams.microsoft.us/l/meetup-join/19%3adod%3ameeting_abc%40thread.v2/0",
+            "teams:19:dod:meeting_abc@thread.v2",
+        ),
+        ("https://teams.live.com/meet/9312345678901?p=abc", "teams:meet/9312345678901"),
+        ("https://teams.microsoft.com/v2/?meetingjoin=true#/meet/31234567890?p=x", "teams:meet/31234567890"),
+        (
+            "https://teams.microsoft.com/_#/l/meetup-join/19:meeting_abc@thread.v2/0",
+            "teams:19:meeting_abc@thread.v2",
+        ),
+        ("https://acme.zoom.us/my/ann.example", "zoom:my/ann.example"),
+        ("https://acme.zoom.com.cn/j/87324397243", "zoom:87324397243"),
+        ("https://acme.zoomgov.com/j/1612345678", "zoom:1612345678"),
+        ("https://acme.webex.com/meet/ann.example", "webex:acme.webex.com/ann.example"),
+        ("https://acme.my.webex.com/join/ann", "webex:acme.my.webex.com/ann"),
+        ("https://app.gotomeeting.com/?meetingId=123456789", "goto:123456789"),
+        ("https://app.goto.com/meet/123456789", "goto:123456789"),
+        ("https://meet.google.com/_meet/abc-defg-hij", "googlemeet:abc-defg-hij"),
+        ("https://kmeet.infomaniak.com/Room", "jitsi:kmeet.infomaniak.com/room"),
+    ] {
+        assert_eq!(RECOGNISER.url(url).map(|meeting| meeting.key).as_deref(), Some(key), "{url}");
+    }
+    let html = "<p>Click <a href=\"https://protect-us.mimecast.com/s/abc?domain=zoom.us\">https://zoom.us/j/123456789</a></p><p>Meeting ID: 123 456 789</p>";
+    assert_eq!(one(&event(html, None, &[])).key, "zoom:123456789");
 }

@@ -58,6 +58,7 @@ fn in_every_language_and_format() {
                     bodies: vec![BodyPart { format, text: &body }],
                     location: None,
                     properties: Vec::new(),
+                    scheduled: true,
                 });
                 let found = match &findings.recognition {
                     Recognition::One(m) => m.platform == *platform && m.join_url.as_deref() == Some(*url),

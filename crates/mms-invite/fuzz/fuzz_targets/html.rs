@@ -15,6 +15,7 @@ fuzz_target!(|text: &str| {
         bodies: vec![BodyPart { format: BodyFormat::Html, text }],
         location: Some(text),
         properties: vec![("URL", text), ("X-MICROSOFT-SKYPETEAMSPROPERTIES", text)],
+        scheduled: true,
     });
     let mut end = 0;
     for block in &findings.blocks {

@@ -114,6 +114,7 @@ impl Item {
             bodies: self.bodies.iter().map(|(_, format, text)| BodyPart { format: *format, text }).collect(),
             location: self.location.as_deref(),
             properties: self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            scheduled: self.uid.is_some(),
         })
     }
 }

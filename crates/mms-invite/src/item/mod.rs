@@ -300,6 +300,7 @@ impl Component {
             bodies: self.body.iter().map(Body::part).collect(),
             location: Some(self.location.as_str()).filter(|location| !location.is_empty()),
             properties: named.chain(told).collect(),
+            scheduled: true,
         })
     }
 

@@ -273,6 +273,7 @@ const VOCABULARY: &[(&str, &[(Label, &str)])] = &[
             (Extra, "To join from a Red Hat"),
             (Extra, "Connecting directly from a room system?"),
             (Extra, "Meeting ID for video systems"),
+            (Extra, "To call with: Video system, Spark, Skype for Business/Lync: make video call to"),
             (Extra, "To call with"),
             (Extra, "Chime meeting ID"),
             (Extra, "Dial-in, attendee PIN"),

@@ -84,7 +84,16 @@ pub(super) struct Merged {
 /// More meetings than this in one event are not told apart any further.
 const MAX_MEETINGS: usize = 16;
 
-pub(super) fn merge(sources: Vec<Source>, location: Votes) -> Vec<Merged> {
+/// Groups what speaks of the same meeting. Where `scheduled` is set, a link alone on its line that nothing else
+/// speaks of is a meeting, if it is the only one.
+pub(super) fn merge(mut sources: Vec<Source>, location: Votes, scheduled: bool) -> Vec<Merged> {
+    if scheduled
+        && sources.iter().all(|source| source.bare)
+        && let Some((first, rest)) = sources.split_first()
+        && rest.iter().all(|source| source.keys == first.keys)
+    {
+        sources.iter_mut().for_each(|source| source.bare = false);
+    }
     let (bare, sources): (Vec<_>, Vec<_>) = sources.into_iter().partition(|s| s.bare);
     let (keyed, keyless): (Vec<_>, Vec<_>) = sources.into_iter().partition(|s| !s.keys.is_empty());
     let mut groups: Vec<Vec<Source>> = Vec::new();

@@ -140,6 +140,9 @@ pub struct EventText<'a> {
     pub location: Option<&'a str>,
     /// Other properties by upper-case iCalendar name, or MAPI or Graph name.
     pub properties: Vec<(&'a str, &'a str)>,
+    /// It is an event of a calendar, and no mail or page that may only speak of one: a join link alone on its
+    /// line is its meeting, where it is the only one.
+    pub scheduled: bool,
 }
 
 /// A place in a body that is a meeting block, or a piece of one: in HTML a block may be spread over elements that
@@ -259,7 +262,7 @@ impl Recogniser {
         }
         let location = event.location.map(|text| location::read(self, text)).unwrap_or_default();
         sources.extend(location.sources);
-        let mut merged = merge::merge(sources, location.votes);
+        let mut merged = merge::merge(sources, location.votes, event.scheduled);
         if merged.iter().any(|merged| merged.meeting.language.is_none()) {
             let prose = language_of_prose(event);
             for merged in &mut merged {

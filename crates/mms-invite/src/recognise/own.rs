@@ -193,8 +193,9 @@ fn of_label(line: &Line, hit: &Hit, until: usize, owned: &[Owned]) -> Option<Own
     let introduces = matches!(hit.label, Label::Join | Label::DialIn | Label::Extra);
     // "Hi Bob, click here to join the meeting: https://…"
     let leads_on = hit.label == Label::Join && linked;
-    // The numbers of a list may be people's own.
-    let numbered_by_hand = owned.is_empty() && !is_symbol(lead) && !address;
+    // Letters before a label may be people's own; a number that counts lines is nothing without its line.
+    let counts = lead.trim().trim_end_matches(['.', ')']).bytes().all(|b| b.is_ascii_digit());
+    let numbered_by_hand = owned.is_empty() && !is_symbol(lead) && !address && !counts;
     let start = if begins && !numbered_by_hand { end } else { hit.start };
     (whole && (begins || numbered || leads_on))
         .then(|| Owned { range: start..hit.end + value.unwrap_or(0), introduces })
@@ -236,6 +237,7 @@ fn value(rest: &str, label: Label, alone: bool) -> Option<usize> {
             (fits && (digits || marked && ends)).then_some(word.len())
         }
         Label::DialIn => numbers(tail),
+        Label::Extra => tail.split([' ', LINK]).next().filter(|word| is_address(word)).map(str::len),
         _ => None,
     }?;
     Some(at + length)
