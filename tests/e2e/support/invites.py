@@ -14,7 +14,7 @@ TENANT = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 BEFORE = "Tagesordnung für heute:\n1. Rückblick – was lief gut? 👍\n2. Budget; Zahlen, Daten\n\n"
 AFTER = "\n\nBitte vorher lesen: https://wiki.example.test/Protokoll?seite=7&teil=ä\nViele Grüße, Zoë"
 
-FAR = datetime.datetime(2099, 3, 2, 9, 0)
+FAR = datetime.datetime(2035, 3, 2, 9, 0)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def series(number, organizer, attendees, block="teams-2024.en"):
     """A weekly series with one exception that carries its own body and time."""
     master = meeting(number, organizer, attendees, block, extra=("RRULE:FREQ=WEEKLY;COUNT=10",))
     exception = meeting(number, organizer, attendees, block, start=FAR + datetime.timedelta(days=7, hours=2),
-                        extra=("RECURRENCE-ID;TZID=Europe/Berlin:20990309T090000",))
+                        extra=(f"RECURRENCE-ID;TZID=Europe/Berlin:{FAR + datetime.timedelta(days=7):%Y%m%dT%H%M%S}",))
     events = exception.content[exception.content.index(b"BEGIN:VEVENT"):]
     content = master.content.replace(b"END:VCALENDAR\r\n", events)
     return Invite(master.uid, content, master.old_url)

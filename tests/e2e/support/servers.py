@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 
 import caldav
@@ -36,6 +37,16 @@ class Started:
         self._process.wait(timeout=60)
 
 
+def patiently(request):
+    """Does `request`, again where the connection broke: SOGo often closes one that it had said it would keep."""
+    for _ in range(9):
+        try:
+            return request()
+        except OSError:
+            time.sleep(0.05)
+    return request()
+
+
 @dataclass(frozen=True)
 class Person:
     """A user of a calendar server, seen through plain requests and the Python caldav library."""
@@ -62,14 +73,11 @@ class Person:
 
     def events(self, url=None):
         """The objects of the calendar (or of the collection `url`), as the caldav library reads them."""
-        for attempt in range(3):
+        def read():
             client = caldav.DAVClient(url=url or self.calendar, username=self.name, password=self.password)
-            try:
-                return client.calendar(url=url or self.calendar).objects()
-            except OSError:
-                # SOGo now and then closes a connection that it had said it would keep.
-                if attempt == 2:
-                    raise
+            return client.calendar(url=url or self.calendar).objects()
+
+        return patiently(read)
 
     def resources(self, url=None):
         """The hrefs of the resources in the calendar, or in the collection `url`."""
