@@ -359,7 +359,7 @@ async fn only_the_users_own_writable_event_calendars_are_migrated() {
     Mock::given(method("REPORT"))
         .and(path("/home/own/"))
         .respond_with(multistatus(""))
-        .expect(2)
+        .expect(1)
         .mount(&server)
         .await;
     assert_eq!(all(&*alice(&server).await.unwrap()).await.0.len(), 0);
