@@ -163,6 +163,10 @@ fn words_inside_a_block_stay_between_its_parts() {
             "«»\nAlice: +49 170 1234567\nTime: we start in the canteen",
         ),
         (
+            "Join Zoom Meeting\nhttps://zoom.us/j/123456789\nMeeting ID: 123 456 789\nLink: https://wiki.example.org/agenda\nMore info: https://wiki.example.org/more\nPassword: for the wiki ask Ann",
+            "«»\nLink: https://wiki.example.org/agenda\nMore info: https://wiki.example.org/more\nPassword: for the wiki ask Ann",
+        ),
+        (
             "<div>Join Zoom Meeting<br>https://zoom.us/j/123456789<br>Bring <b>cake</b><br>Passcode: 4711</div>",
             "<div>«»<br>Bring <b>cake</b><br></div>",
         ),
@@ -262,6 +266,13 @@ fn with_words(fixture: &Fixture, words: &[Vec<String>; 4]) -> String {
     if html { format!("<p>{above}</p>{body}<p>{below}</p>") } else { format!("{above}\n\n{body}\n\n{below}") }
 }
 
+/// How many more elements are opened than closed.
+fn balance(html: &str, tag: &str) -> isize {
+    let opened =
+        [" ", ">", "\n"].iter().map(|end| html.matches(&format!("<{tag}{end}")).count()).sum::<usize>();
+    opened as isize - html.matches(&format!("</{tag}>")).count() as isize
+}
+
 fn check_words(fixture: &Fixture, words: &[Vec<String>; 4]) -> Result<bool, TestCaseError> {
     let html = is_html(&fixture.text);
     let words = words.each_ref().map(|words| spelled(words, html));
@@ -275,6 +286,13 @@ fn check_words(fixture: &Fixture, words: &[Vec<String>; 4]) -> Result<bool, Test
         let next = rest[at..].find(word.as_str());
         prop_assert!(next.is_some(), "{}: {} is lost in\n{}\nof\n{}", name, word, rest, before);
         at += next.unwrap_or(0) + word.len();
+    }
+    // What was broken before is not mended.
+    let tags = ["p", "div", "span", "a", "b", "i", "u", "strong", "font", "table", "tr", "td", "ul", "li"];
+    let whole = tags.iter().all(|tag| balance(&before, tag) == 0);
+    for tag in tags.into_iter().filter(|_| whole) {
+        let (was, is) = (balance(&before, tag), balance(&rest, tag));
+        prop_assert_eq!(was, is, "{}: <{}> in\n{}\nof\n{}", name, tag, rest, before);
     }
     let gone = !rest.contains(&fixture.join_url);
     prop_assert!(gone, "{}: {} is still in\n{}", name, fixture.join_url, rest);

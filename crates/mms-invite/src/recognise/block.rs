@@ -266,6 +266,8 @@ fn promote(lines: &mut [Line]) {
         })
     });
     promote_frames(lines);
+    // Beside a link that joins for certain, one on an unknown host is no meeting, whatever is written before it.
+    let joined = lines.iter().any(|l| l.links.iter().any(|k| join_of(k).is_some()));
     let mut previous_joins = false;
     for line in lines.iter_mut().filter(|l| !l.blank) {
         let joins = line.has(Label::Join);
@@ -283,7 +285,7 @@ fn promote(lines: &mut [Line]) {
                     false
                 }
                 Some(Link::Gateway(_)) => true,
-                None if jitsi && labelled && !link.url.contains("dialInInfo") => {
+                None if jitsi && !joined && labelled && !link.url.contains("dialInInfo") => {
                     link.link = jitsi::presumed(&link.url).map(Link::Join);
                     false
                 }

@@ -78,11 +78,7 @@ pub(super) fn kept(line: &Line, context: Context) -> Vec<Range<usize>> {
 }
 
 /// A run of a line's text that is the block's.
-struct Owned {
-    range: Range<usize>,
-    /// A label whose value may be any link.
-    introduces: bool,
-}
+type Owned = Range<usize>;
 
 /// The runs of a line's text that are the block's, in order.
 fn owned(line: &Line, context: Context) -> Vec<Owned> {
@@ -90,7 +86,7 @@ fn owned(line: &Line, context: Context) -> Vec<Owned> {
     if let Some(label) = context.awaits
         && let Some(length) = value(line.text.get(..first_label(line)).unwrap_or_default(), label, true)
     {
-        owned.push(Owned { range: 0..length, introduces: false });
+        owned.push(0..length);
     }
     let mut links = line.links.iter().peekable();
     let mut labels = line.labels.iter().peekable();
@@ -135,31 +131,34 @@ fn first_label(line: &Line) -> usize {
 }
 
 fn end_of(owned: &[Owned]) -> usize {
-    owned.last().map_or(0, |owned| owned.range.end)
+    owned.last().map_or(0, |owned| owned.end)
 }
 
-/// A link of the service, with the service's name before it; or any link that is a label's value ("Need
-/// help? https://support.example.org").
+/// Whether a link is the service's. Others are people's own, whatever label stands before ("More info:
+/// https://wiki.example.org").
+fn is_known(link: &LineLink) -> bool {
+    matches!(link.link, Some(Link::Join(_) | Link::Part(_) | Link::Gateway(_)))
+}
+
+/// A link of the service, with the service's name before it.
 fn of_link(line: &Line, link: &LineLink, owned: &[Owned]) -> Option<Owned> {
-    let end = end_of(owned);
-    let known = matches!(link.link, Some(Link::Join(_) | Link::Part(_) | Link::Gateway(_)));
-    let lead = line.text.get(end.min(link.at)..link.at).unwrap_or_default();
-    let valued = owned.last().is_some_and(|owned| owned.introduces) && !has_words(lead);
-    if !known && !valued {
+    if !is_known(link) {
         return None;
     }
+    let end = end_of(owned);
+    let lead = line.text.get(end.min(link.at)..link.at).unwrap_or_default();
     // Outlook writes the text of a link right before it: "Meeting options<https://…>".
     let titled = !matches!(link.link, Some(Link::Join(_)))
         && !lead.ends_with(' ')
         && lead.chars().filter(|c| c.is_alphanumeric()).count() <= 30;
     let start = if owned.is_empty() && (names_platform(lead) || is_symbol(lead)) {
         0
-    } else if known && titled {
+    } else if titled {
         end
     } else {
         link.at.max(end)
     };
-    Some(Owned { range: start..link.end.max(start), introduces: false })
+    Some(start..link.end.max(start))
 }
 
 /// A label and its value; none where the words of the label are part of somebody's sentence.
@@ -171,8 +170,7 @@ fn of_label(line: &Line, hit: &Hit, until: usize, owned: &[Owned]) -> Option<Own
         return None;
     }
     if hit.label == Label::Opening {
-        let range = sentence_start(text, end, hit.start)..sentence_end(text, hit.end);
-        return Some(Owned { range, introduces: false });
+        return Some(sentence_start(text, end, hit.start)..sentence_end(text, hit.end));
     }
     let lead = text.get(end..hit.start)?;
     let rest = text.get(hit.end..until)?;
@@ -183,22 +181,19 @@ fn of_label(line: &Line, hit: &Hit, until: usize, owned: &[Owned]) -> Option<Own
         !has_words(lead) || is_connective(lead) || address
     };
     let value = value(rest, hit.label, false);
-    let linked = line
-        .links
-        .iter()
-        .any(|link| link.at >= hit.end && !has_words(text.get(hit.end..link.at).unwrap_or_default()));
+    let linked = line.links.iter().any(|link| {
+        is_known(link) && link.at >= hit.end && !has_words(text.get(hit.end..link.at).unwrap_or_default())
+    });
     let whole = value.is_some() || !has_words(rest) || linked || rest.trim_start().starts_with(['|', '<']);
     let numbered =
         matches!(hit.label, Label::MeetingId | Label::ConferenceId | Label::VideoId) && value.is_some();
-    let introduces = matches!(hit.label, Label::Join | Label::DialIn | Label::Extra);
     // "Hi Bob, click here to join the meeting: https://…"
     let leads_on = hit.label == Label::Join && linked;
     // Letters before a label may be people's own; a number that counts lines is nothing without its line.
     let counts = lead.trim().trim_end_matches(['.', ')']).bytes().all(|b| b.is_ascii_digit());
     let numbered_by_hand = owned.is_empty() && !is_symbol(lead) && !address && !counts;
     let start = if begins && !numbered_by_hand { end } else { hit.start };
-    (whole && (begins || numbered || leads_on))
-        .then(|| Owned { range: start..hit.end + value.unwrap_or(0), introduces })
+    (whole && (begins || numbered || leads_on)).then(|| start..hit.end + value.unwrap_or(0))
 }
 
 /// Whether an id, a number or a password stands behind such labels.
@@ -364,7 +359,7 @@ fn complement(line: &Line, owned: &[Owned]) -> Vec<Range<usize>> {
     let mut kept = Vec::new();
     let mut at = 0;
     let end = line.text.len();
-    for range in owned.iter().map(|owned| &owned.range).chain([&(end..end)]) {
+    for range in owned.iter().chain([&(end..end)]) {
         let between = line.text.get(at..range.start).unwrap_or_default();
         if has_words(between) {
             let lead = between.len() - between.trim_start().len();
