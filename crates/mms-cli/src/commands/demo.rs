@@ -115,7 +115,7 @@ fn configuration(post_box: &PostBox) -> String {
         "# Written by `mms demo`.\n[organisation]\ndomains = [\"contoso.example\"]\n\n\
          [directory]\nfile = \"directory.csv\"\n\n\
          [calendar.files]\nkind = \"ics\"\nroot = \"calendars\"\n\n\
-         [platform.Jitsi]\nkind = \"jitsi\"\nurl = \"https://jitsi.contoso.example\"\n\n\
+         [platform.Jitsi]\nkind = \"jitsi\"\nurl = \"https://meet.contoso.example\"\n\n\
          [store]\npath = \"state/mms.db\"\n\n\
          [smtp]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n",
         post_box.port()

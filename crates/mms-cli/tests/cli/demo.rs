@@ -17,7 +17,7 @@ fn the_demo_migrates_an_organisation_and_ends_well() {
         "UserPrincipalName : ",
         "AmbiguousMeeting",
         "TooManyAttendees",
-        "href=\"https://jitsi.contoso.example/",
+        "href=\"https://meet.contoso.example/",
     ] {
         assert!(run.out.contains(expected), "{expected} in\n{}\n{}", run.out, run.err);
     }

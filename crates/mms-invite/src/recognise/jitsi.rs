@@ -3,6 +3,7 @@
 use mms_model::Platform;
 
 use super::safelinks::percent_decode;
+use super::skype;
 use super::url::{Address, Hosts, Join, Link, is_room};
 
 /// Servers that are open to everyone.
@@ -29,7 +30,12 @@ const SERVERS: &[&str] = &[
 
 /// A link on a host that the administrator named.
 pub(super) fn configured(address: &Address<'_>, hosts: &Hosts) -> Option<Link> {
-    if address.is_any(&hosts.jitsi) { on_server(address) } else { None }
+    if !address.is_any(&hosts.jitsi) {
+        return None;
+    }
+    // A Jitsi server often takes over the host of Skype's simple URLs, `meet.DOMAIN`. The old links must not pass for
+    // rooms of it: they would count as moved already.
+    skype::simple_url(address).map(Link::Join).or_else(|| on_server(address))
 }
 
 pub(super) fn classify(address: &Address<'_>) -> Option<Link> {

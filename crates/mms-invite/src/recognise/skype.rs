@@ -28,10 +28,13 @@ pub(super) fn classify(address: &Address<'_>) -> Option<Link> {
     if part {
         return Some(Link::Part(Platform::SFB));
     }
-    // Simple URLs stand on any host: `/user/ID`, `/meet/user/ID`.
+    simple_url(address).map(Link::Weak)
+}
+
+/// The meeting of a link with the shape of a simple URL, which stand on any host: `/user/ID`, `/meet/user/ID`.
+pub(super) fn simple_url(address: &Address<'_>) -> Option<Join> {
     let plain = address.path.len() == 2 || (address.path.len() == 3 && address.segment(0) == Some("meet"));
-    let shaped = plain && address.path.last().is_some_and(|id| is_conference_id(id));
-    if shaped { meeting(address).map(Link::Weak) } else { None }
+    if plain { meeting(address) } else { None }
 }
 
 fn meeting(address: &Address<'_>) -> Option<Join> {

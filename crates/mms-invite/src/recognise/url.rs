@@ -221,4 +221,20 @@ mod tests {
             assert_eq!(key(url), None, "{url}");
         }
     }
+
+    #[test]
+    fn skypes_links_on_the_host_of_a_jitsi_server_stay_skypes() {
+        let hosts = Hosts { jitsi: vec!["meet.example.org".to_owned()], ..Hosts::default() };
+        let key = |path: &str| match classify(&format!("https://meet.example.org/{path}"), &hosts) {
+            Some(Link::Join(join)) => Some(join.key),
+            _ => None,
+        };
+        assert_eq!(key("anna.muster/6N2YGD5G").as_deref(), Some("sfb:6N2YGD5G"));
+        assert_eq!(key("meet/anna/6N2YGD5G").as_deref(), Some("sfb:6N2YGD5G"));
+        assert_eq!(key("Planning").as_deref(), Some("jitsi:meet.example.org/planning"));
+        assert_eq!(
+            key("tenant/WeeklyPlanning").as_deref(),
+            Some("jitsi:meet.example.org/tenant/weeklyplanning")
+        );
+    }
 }
