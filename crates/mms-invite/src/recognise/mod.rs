@@ -559,7 +559,12 @@ fn in_elements(html: &str, document: &Document, runs: &[Vec<OwnPiece>]) -> Vec<P
             });
             match whole {
                 Some((last, found, edges)) => {
-                    places.push(document.part(html, found, edges));
+                    // Only the first place takes the new block.
+                    places.push(if places.is_empty() {
+                        document.part(html, found, edges)
+                    } else {
+                        Place { range: found.0, close: String::new(), open: String::new() }
+                    });
                     first = last + 1;
                 }
                 None => first += 1,

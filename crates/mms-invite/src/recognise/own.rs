@@ -70,7 +70,8 @@ pub(super) fn kept(line: &Line, context: Context) -> Vec<Range<usize>> {
         || is_address(text) && (context.video || is_of_gateway(text))
         || is_service_date(text)
         || field::is_number_line(line, context.dial_in)
-        || context.headings && line.leading().is_some_and(|hit| hit.label == Label::Heading)
+        || context.headings
+            && (is_occurrence(text) || line.leading().is_some_and(|hit| hit.label == Label::Heading))
     {
         return Vec::new();
     }
@@ -107,6 +108,23 @@ fn owned(line: &Line, context: Context) -> Vec<Owned> {
     }
 }
 
+/// Zoom's list of occurrences: "Every week on Tue, 5 occurrence(s)", "Dec 1, 2026 09:00 AM".
+fn is_occurrence(text: &str) -> bool {
+    let text = text.trim();
+    let date = || {
+        let shape: String = text
+            .chars()
+            .map(|c| if c.is_ascii_digit() { '0' } else { c })
+            .skip_while(|c| c.is_alphabetic())
+            .collect();
+        matches!(
+            shape.as_str(),
+            " 0, 0000 00:00 AM" | " 0, 0000 00:00 PM" | " 00, 0000 00:00 AM" | " 00, 0000 00:00 PM"
+        )
+    };
+    text.starts_with("Every ") && text.ends_with(" occurrence(s)") || text.len() <= 24 && date()
+}
+
 /// "user@video.example.org" and nothing else.
 fn is_address(text: &str) -> bool {
     let text = text.trim();
@@ -134,8 +152,8 @@ fn end_of(owned: &[Owned]) -> usize {
     owned.last().map_or(0, |owned| owned.end)
 }
 
-/// Whether a link is the service's. Others are people's own, whatever label stands before ("More info:
-/// https://wiki.example.org").
+/// Whether a link is the service's. Others are people's own, whatever label stands before them ("More info:"
+/// and a page of a wiki).
 fn is_known(link: &LineLink) -> bool {
     matches!(link.link, Some(Link::Join(_) | Link::Part(_) | Link::Gateway(_)))
 }

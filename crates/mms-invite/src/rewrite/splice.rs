@@ -44,7 +44,7 @@ pub(crate) fn blocks<'a>(
                 BodyFormat::Html => format!("{close}{block}{open}"),
             }
         } else {
-            String::new()
+            format!("{close}{open}")
         };
         splices.push((range.clone(), new));
     }
