@@ -107,6 +107,30 @@ fn words_beside_a_block_stay() {
         ("Join Zoom Meeting URL thanks, Alice", "«»\n thanks, Alice"),
         ("Join Zoom Meeting: URL (backup room: 4.12)", "«»\n (backup room: 4.12)"),
         (
+            "<ul><li><b>Agenda</b></li><li>Room 5, <span style=\"x\">or <a href=\"URL\">Join Zoom Meeting</a>, as ever</span></li></ul>",
+            "<ul><li><b>Agenda</b></li><li>Room 5, <span style=\"x\">or </span>«»<span style=\"x\">, as ever</span></li></ul>",
+        ),
+        (
+            "<table><tr><td>Ask Bob</td><td><a href=\"URL\">Join Zoom Meeting</a></td></tr><tr><td>Meeting ID: 123 456 789</td><td>Cake</td></tr></table>",
+            "<table><tr><td>Ask Bob</td><td>«»</td></tr><tr><td></td><td>Cake</td></tr></table>",
+        ),
+        (
+            "<p class=\"a\"><font color=\"b\">Hi, <i>join: <a href=\"URL\"><b>URL</b></a></i><br><br>Bye &uuml;<br></font></p>",
+            "<p class=\"a\"><font color=\"b\">Hi, </font></p>«»<p class=\"a\"><font color=\"b\"><br>Bye &uuml;<br></font></p>",
+        ),
+        (
+            "Dear all,<br>Join Zoom Meeting<br><a href=\"URL\">URL</a> (room B)<br>Meeting ID: 123 456 789<br>Bye",
+            "Dear all,<br>«» (room B)<br><br>Bye",
+        ),
+        (
+            "<p>Hi</p><p>Join Zoom Meeting</p><p><a href=\"URL\">URL</a> - <b>moved to Room 5</b> if it rains</p><p>Meeting ID: 123 456 789</p>",
+            "<p>Hi</p>«»<p> - <b>moved to Room 5</b> if it rains</p>",
+        ),
+        (
+            "Ann is inviting you to a scheduled Zoom meeting. Please bring cake!\n\nTopic: Weekly\nTime: Dec 1, 2026 09:00 AM Paris\n        Every week on Tue, until Dec 29, 2026, 5 occurrence(s)\n        Dec 1, 2026 09:00 AM\nAgenda: read the paper\n\nJoin Zoom Meeting\nURL",
+            "«»\n Please bring cake!\n\n\nAgenda: read the paper\n\n",
+        ),
+        (
             "<p>Our new room: URL<br>Meeting ID: 123 456 789</p><p>Bye</p>",
             "<p>Our new room: </p>«»<p>Bye</p>",
         ),
