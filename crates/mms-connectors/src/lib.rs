@@ -4,6 +4,7 @@
 pub mod calendar;
 pub mod diagnosis;
 pub mod directory;
+pub mod graph;
 pub mod platform;
 pub mod sender;
 pub mod transport;

@@ -5,7 +5,7 @@ use url::Url;
 
 /// Why no answer came, or none that may be used. Messages hold no secret: URLs are shown without
 /// user info and query.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum TransportError {
     /// Credentials would travel in the clear.
     #[error(

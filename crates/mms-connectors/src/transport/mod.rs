@@ -10,6 +10,7 @@ mod failure;
 mod retry_after;
 mod session;
 mod settings;
+mod token;
 
 pub use body::BodyReader;
 pub use credentials::{Credentials, SecretText, read_secret_file};
@@ -18,3 +19,4 @@ pub(crate) use failure::place;
 pub use retry_after::retry_after;
 pub use session::{Exchange, Reply, Session, Transport};
 pub use settings::TransportSettings;
+pub use token::{ClientProof, TokenError, TokenSource, roles};

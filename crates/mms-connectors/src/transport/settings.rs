@@ -21,6 +21,9 @@ pub struct TransportSettings {
     pub concurrency: usize,
     /// The largest answer that is read, in bytes after decompression.
     pub max_body: usize,
+    /// Whether a `Retry-After` holds back the requests of every user; else the caller minds it, for the one
+    /// whom it was told.
+    pub shared_pause: bool,
 }
 
 impl Default for TransportSettings {
@@ -32,6 +35,7 @@ impl Default for TransportSettings {
             request_timeout: Duration::from_secs(60),
             concurrency: 4,
             max_body: 64 << 20,
+            shared_pause: true,
         }
     }
 }

@@ -1,0 +1,16 @@
+//! Microsoft Graph, as far as every connector to it needs it: sign-in, national clouds, `$batch`, errors,
+//! throttling. A [`GraphClient`] belongs to one application in one tenant.
+
+mod batch;
+mod client;
+mod failure;
+mod pace;
+mod settings;
+
+pub use batch::{SubReply, SubRequest};
+pub use client::{GraphClient, Mailbox, path, query};
+pub use failure::{Fault, GraphError, Side};
+pub use settings::{Cloud, GraphAccess, SigningAlgorithm};
+pub(crate) use settings::{
+    AccessKeys, access_settings, default_concurrency, default_connect_timeout, default_timeout,
+};
