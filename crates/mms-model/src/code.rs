@@ -46,6 +46,14 @@ codes! {
     EventGone,
     /// After the write the event did not read back as written.
     WriteNotVerified,
+    /// The organizer changed the event and has not sent the change; a write would send it.
+    UnsentChanges,
+    /// The server still shows the old meeting as the event's online meeting.
+    OldMeetingKept,
+    /// Enough attendees were told in the organizer's name for a day; the meeting waits.
+    RecipientBudget,
+    /// The tenant lets the application make no meetings for this organizer.
+    ApplicationAccessPolicyMissing,
     /// No room on the disk, or the folder is read-only.
     StorageFull,
     /// Reading or writing a file failed.

@@ -2,6 +2,7 @@
 
 pub mod caldav;
 mod editor;
+pub mod graph;
 pub mod ics_folder;
 mod invites;
 

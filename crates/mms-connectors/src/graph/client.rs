@@ -11,7 +11,7 @@ use url::Url;
 
 use super::batch::{self, SubReply, SubRequest};
 use super::pace::{Leave, Pace};
-use super::{GraphAccess, GraphError};
+use super::{Fault, GraphAccess, GraphError};
 use crate::transport::{
     Credentials, Exchange, Reply, SecretText, Session, TokenSource, Transport, TransportError,
 };
@@ -191,27 +191,35 @@ impl GraphClient {
                     continue;
                 }
             };
-            let (mut again, mut wait) = (Vec::new(), None);
+            let (mut throttled, mut unauthorised, mut wait) = (Vec::new(), Vec::new(), None);
             for ((place, request), reply) in chunk.into_iter().zip(replies) {
                 match weigh(reply) {
-                    Err(GraphError::Answer { status: 429 | 503, wait: asked, fault }) => {
-                        wait = wait.max(asked);
-                        let status = 429;
-                        settle(&mut results, place, Err(GraphError::Answer { status, fault, wait: asked }));
-                        again.push((place, request));
+                    Err(error @ GraphError::Answer { status: 429 | 503, .. }) => {
+                        wait = wait.max(error.wait());
+                        settle(&mut results, place, Err(error));
+                        throttled.push((place, request));
                     }
                     // The token ran out on the way.
-                    Err(GraphError::Answer { status: 401, .. }) if !renewed => again.push((place, request)),
+                    Err(GraphError::Answer { status: 401, .. }) if !renewed => unauthorised.push((place, request)),
                     outcome => settle(&mut results, place, outcome),
                 }
             }
-            if again.iter().any(|(place, _)| results.get(*place).is_some_and(Option::is_none)) {
+            if !unauthorised.is_empty() {
                 self.tokens.refused(&token).await;
                 renewed = true;
+                waiting.splice(0..0, unauthorised);
             }
-            let throttled = again.iter().any(|(place, _)| results.get(*place).is_some_and(Option::is_some));
-            if !again.is_empty() && (!throttled || patience.wait(wait).await) {
-                waiting.splice(0..0, again);
+            if !throttled.is_empty() {
+                if patience.wait(wait).await {
+                    waiting.splice(0..0, throttled);
+                } else {
+                    // What has not been sent would meet the same.
+                    let fault = Fault::default();
+                    let error = GraphError::Answer { status: 429, fault, wait };
+                    for (place, _) in waiting.drain(..) {
+                        settle(&mut results, place, Err(error.clone()));
+                    }
+                }
             }
         }
         results

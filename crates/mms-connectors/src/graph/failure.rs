@@ -109,6 +109,14 @@ impl GraphError {
         }
     }
 
+    /// How long the server asks to wait.
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Answer { wait, .. } => *wait,
+            _ => None,
+        }
+    }
+
     /// The status of an answer.
     pub fn status(&self) -> Option<u16> {
         match self {

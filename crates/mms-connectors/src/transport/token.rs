@@ -176,25 +176,12 @@ impl TokenSource {
     }
 
     async fn fetch(&self) -> Result<Kept, TokenError> {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("client_id", &self.client_id)
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("scope", &self.scope);
-        match self.proof()? {
-            Proof::Secret(secret) => form.append_pair("client_secret", secret.expose()),
-            Proof::Assertion(assertion) => form
-                .append_pair(
-                    "client_assertion_type",
-                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-                )
-                .append_pair("client_assertion", &assertion),
-        };
         let session =
             Session::new(Arc::clone(&self.transport), self.endpoint.clone(), Credentials::Anonymous)?;
         // A grant may be asked for twice: it changes nothing.
         let request = Exchange::read(Method::POST, self.endpoint.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form.finish());
+            .body(self.form()?);
         let asked = Instant::now();
         let reply = session.exchange(&request).await?;
         let url = super::place(&self.endpoint);
@@ -212,6 +199,23 @@ impl TokenSource {
             // A token that lives no longer than the margin is used for half its life.
             renew_at: asked + life.checked_sub(MARGIN).unwrap_or(Duration::ZERO).max(life / 2),
         })
+    }
+
+    fn form(&self) -> Result<String, TokenError> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("client_id", &self.client_id)
+            .append_pair("grant_type", "client_credentials")
+            .append_pair("scope", &self.scope);
+        match self.proof()? {
+            Proof::Secret(secret) => form.append_pair("client_secret", secret.expose()),
+            Proof::Assertion(assertion) => form
+                .append_pair(
+                    "client_assertion_type",
+                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                )
+                .append_pair("client_assertion", &assertion),
+        };
+        Ok(form.finish())
     }
 
     fn refusal(&self, url: String, status: u16, body: &[u8]) -> TokenError {
