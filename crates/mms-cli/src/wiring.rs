@@ -8,18 +8,20 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use mms_connectors::calendar::Invites;
 use mms_connectors::calendar::caldav::CalDav;
+use mms_connectors::calendar::graph::GraphCalendar;
 use mms_connectors::calendar::ics_folder::IcsFolder;
 use mms_connectors::directory::file::{FileDirectory, FileDirectorySettings, ImportErrors};
 use mms_connectors::platform::jitsi::Jitsi;
+use mms_connectors::platform::teams::Teams;
 use mms_connectors::platform::template::Template;
 use mms_connectors::sender::smtp::SmtpSender;
 use mms_engine::{Connectors, Engine, EngineError, EngineSettings, UnknownType};
 use mms_invite::recognise::{CustomPlatform, Recogniser, RecogniserOptions};
+use mms_invite::rewrite::Editor;
 use mms_model::port::{Calendar, Directory, InvitationSender, MeetingPlatform, RequestStore, StoreError};
 use mms_model::{
-    Code, MigrationType, Platform, RandomIds, SourceMeetingType, SystemClock, TargetMeetingType,
+    Code, MigrationType, Platform, PortError, RandomIds, SourceMeetingType, SystemClock, TargetMeetingType,
 };
 use mms_store::{Access, SqliteStore};
 
@@ -124,9 +126,9 @@ pub fn check(config: &Config) -> Result<(), Failure> {
 
 fn connectors(config: &Config) -> Result<Connectors, Failure> {
     let Targets { platforms, own_hosts, patterns } = targets(config)?;
-    let invites = invites::editor(config, own_hosts, patterns)?;
+    let editor = invites::editor(config, own_hosts, patterns)?;
     Ok(Connectors {
-        calendars: calendars(config, &invites)?,
+        calendars: calendars(config, &editor)?,
         platforms,
         directory: directory(config)?,
         sender: sender(config)?,
@@ -149,20 +151,23 @@ pub fn recogniser(config: Option<&Config>) -> Result<Recogniser, Failure> {
     }
 }
 
-fn calendars(
-    config: &Config,
-    invites: &Arc<dyn Invites>,
-) -> Result<HashMap<String, Arc<dyn Calendar>>, Failure> {
+fn calendars(config: &Config, editor: &Arc<Editor>) -> Result<HashMap<String, Arc<dyn Calendar>>, Failure> {
     let mut calendars: HashMap<String, Arc<dyn Calendar>> = HashMap::new();
     for (name, kind) in &config.calendars {
+        let wrong = |error: PortError| {
+            Failure::usage(format!("{}: [calendar.{name}] {error}", config.path.display()))
+        };
         let calendar: Arc<dyn Calendar> = match kind {
             CalendarKind::CalDav(settings) => {
-                Arc::new(CalDav::new(settings.as_ref().clone(), Arc::clone(invites)).map_err(|error| {
-                    Failure::usage(format!("{}: [calendar.{name}] {error}", config.path.display()))
-                })?)
+                let invites = Arc::clone(editor);
+                Arc::new(CalDav::new(settings.as_ref().clone(), invites).map_err(wrong)?)
+            }
+            CalendarKind::Graph(settings) => {
+                Arc::new(GraphCalendar::new(settings.as_ref().clone(), Arc::clone(editor)).map_err(wrong)?)
             }
             CalendarKind::Ics(settings) => {
-                Arc::new(IcsFolder::new(settings.as_ref().clone(), Arc::clone(invites)))
+                let invites = Arc::clone(editor);
+                Arc::new(IcsFolder::new(settings.as_ref().clone(), invites))
             }
         };
         calendars.insert(name.clone(), calendar);
@@ -190,6 +195,9 @@ fn targets(config: &Config) -> Result<Targets, Failure> {
                 Arc::new(
                     Jitsi::new(name.name(), settings.as_ref().clone(), &state_dir, clock).map_err(wrong)?,
                 )
+            }
+            PlatformKind::Teams(settings) => {
+                Arc::new(Teams::new(name.name(), settings.as_ref().clone()).map_err(wrong)?)
             }
             PlatformKind::Template(settings) => {
                 let template =

@@ -131,9 +131,10 @@ impl Reader<'_> {
         let mut calendars = BTreeMap::new();
         for (name, span, section) in self.named("calendar", value)? {
             let place = format!("calendar.{name}");
-            let (kind, rest) = self.kind(&place, span, section, &["caldav", "ics"])?;
+            let (kind, rest) = self.kind(&place, span, section, &["caldav", "graph", "ics"])?;
             let calendar = match kind.as_str() {
                 "caldav" => CalendarKind::CalDav(Box::new(self.section(&place, rest)?)),
+                "graph" => CalendarKind::Graph(Box::new(self.section(&place, rest)?)),
                 _ => CalendarKind::Ics(Box::new(self.section(&place, rest)?)),
             };
             calendars.insert(name, calendar);
@@ -148,9 +149,10 @@ impl Reader<'_> {
             let platform = name
                 .parse::<Platform>()
                 .map_err(|e| self.error(&place, Some(span.clone()), &e.to_string()))?;
-            let (kind, rest) = self.kind(&place, span.clone(), section, &["jitsi", "template"])?;
+            let (kind, rest) = self.kind(&place, span.clone(), section, &["jitsi", "teams", "template"])?;
             let kind = match kind.as_str() {
                 "jitsi" => PlatformKind::Jitsi(Box::new(self.section(&place, rest)?)),
+                "teams" => PlatformKind::Teams(Box::new(self.section(&place, rest)?)),
                 _ => PlatformKind::Template(Box::new(self.section(&place, named(rest, &name))?)),
             };
             if platforms.insert(platform, kind).is_some() {

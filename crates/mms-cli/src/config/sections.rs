@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mms_connectors::calendar::caldav::CalDavSettings;
+use mms_connectors::calendar::graph::GraphCalendarSettings;
 use mms_connectors::calendar::ics_folder::IcsFolderSettings;
 use mms_connectors::platform::jitsi::JitsiSettings;
+use mms_connectors::platform::teams::TeamsSettings;
 use mms_connectors::platform::template::TemplateSettings;
 use mms_connectors::sender::smtp::SmtpSettings;
 use mms_model::{AttendeeChoice, Platform};
@@ -63,6 +65,8 @@ pub struct Directory {
 pub enum CalendarKind {
     /// `kind = "caldav"`: a CalDAV server.
     CalDav(Box<CalDavSettings>),
+    /// `kind = "graph"`: mailboxes in Exchange Online.
+    Graph(Box<GraphCalendarSettings>),
     /// `kind = "ics"`: folders of .ics files.
     Ics(Box<IcsFolderSettings>),
 }
@@ -72,6 +76,8 @@ pub enum CalendarKind {
 pub enum PlatformKind {
     /// `kind = "jitsi"`: a Jitsi Meet server.
     Jitsi(Box<JitsiSettings>),
+    /// `kind = "teams"`: Microsoft Teams.
+    Teams(Box<TeamsSettings>),
     /// `kind = "template"`: a platform whose join links follow a pattern.
     Template(Box<TemplateSettings>),
 }
@@ -206,19 +212,26 @@ impl Config {
         if self.calendars.is_empty() {
             return wrong(
                 "",
-                "no calendar is configured: add a section [calendar.NAME] with kind = \"caldav\" or \"ics\"",
+                "no calendar is configured: add a section [calendar.NAME] with kind = \"caldav\", \"graph\" or \"ics\"",
             );
         }
         for (name, calendar) in &self.calendars {
-            if let CalendarKind::CalDav(caldav) = calendar {
-                let section = format!("calendar.{name}");
-                check_url(&section, "url", &caldav.url)?;
+            let section = format!("calendar.{name}");
+            match calendar {
+                CalendarKind::CalDav(caldav) => check_url(&section, "url", &caldav.url)?,
+                CalendarKind::Graph(graph) => {
+                    graph.access().map_err(|(key, problem)| (section, format!("\"{key}\": {problem}")))?;
+                }
+                CalendarKind::Ics(_) => {}
             }
         }
         for (name, platform) in &self.platforms {
             let section = format!("platform.{name}");
             match platform {
                 PlatformKind::Jitsi(jitsi) => check_url(&section, "url", &jitsi.url)?,
+                PlatformKind::Teams(teams) => {
+                    teams.access().map_err(|(key, problem)| (section, format!("\"{key}\": {problem}")))?;
+                }
                 PlatformKind::Template(template) => check_url(&section, "join_url", &template.join_url)?,
             }
         }

@@ -4,7 +4,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use mms_connectors::calendar::Invites;
 use mms_invite::recognise::{CustomPlatform, Recogniser, RecogniserOptions};
 use mms_invite::render::Templates;
 use mms_invite::rewrite::Editor;
@@ -21,7 +20,7 @@ pub fn editor(
     config: &Config,
     own_hosts: Vec<(Platform, String)>,
     custom: Vec<CustomPlatform>,
-) -> Result<Arc<dyn Invites>, Failure> {
+) -> Result<Arc<Editor>, Failure> {
     let recogniser = recogniser(config, own_hosts, custom)?;
     let templates = match config.templates.dir.as_deref() {
         Some(dir) => Templates::with_overrides(overrides(dir)?)

@@ -162,8 +162,7 @@ impl GraphClient {
         requests: Vec<SubRequest>,
         mailbox: Option<&Mailbox>,
     ) -> Vec<Result<SubReply, GraphError>> {
-        let mut results: Vec<Option<Result<SubReply, GraphError>>> =
-            requests.iter().map(|_| None).collect();
+        let mut results: Vec<Option<Result<SubReply, GraphError>>> = requests.iter().map(|_| None).collect();
         let mut waiting: Vec<(usize, SubRequest)> = requests.into_iter().enumerate().collect();
         let mut most = batch::MOST;
         let mut patience = Patience::new();
@@ -184,7 +183,8 @@ impl GraphClient {
                 Err(error) => {
                     // A single answer that is too large is that request's trouble; all else is everybody's.
                     let alone = matches!(&error, GraphError::Transport(TransportError::BodyTooLarge { .. }));
-                    let hit = if alone { chunk } else { chunk.into_iter().chain(waiting.drain(..)).collect() };
+                    let hit =
+                        if alone { chunk } else { chunk.into_iter().chain(waiting.drain(..)).collect() };
                     for (place, _) in hit {
                         settle(&mut results, place, Err(error.clone()));
                     }
@@ -200,7 +200,9 @@ impl GraphClient {
                         throttled.push((place, request));
                     }
                     // The token ran out on the way.
-                    Err(GraphError::Answer { status: 401, .. }) if !renewed => unauthorised.push((place, request)),
+                    Err(GraphError::Answer { status: 401, .. }) if !renewed => {
+                        unauthorised.push((place, request))
+                    }
                     outcome => settle(&mut results, place, outcome),
                 }
             }
@@ -242,7 +244,11 @@ impl GraphClient {
         let (reply, token, leave) = self.send_for(&request).await?;
         let replies = batch::read(&reply.body, chunk.len()).map_err(GraphError::Malformed)?;
         let is_throttled = |reply: &SubReply| matches!(reply.status, 429 | 503);
-        if replies.iter().flatten().any(is_throttled) { leave.throttled() } else { leave.answered() }
+        if replies.iter().flatten().any(is_throttled) {
+            leave.throttled()
+        } else {
+            leave.answered()
+        }
         Ok((replies, token))
     }
 

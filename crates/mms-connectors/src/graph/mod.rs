@@ -10,7 +10,7 @@ mod settings;
 pub use batch::{SubReply, SubRequest};
 pub use client::{GraphClient, Mailbox, path, query};
 pub use failure::{Fault, GraphError, Side};
-pub use settings::{Cloud, GraphAccess, SigningAlgorithm};
 pub(crate) use settings::{
     AccessKeys, access_settings, default_concurrency, default_connect_timeout, default_timeout,
 };
+pub use settings::{Cloud, GraphAccess, SigningAlgorithm};

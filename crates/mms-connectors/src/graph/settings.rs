@@ -197,7 +197,8 @@ pub(crate) struct AccessKeys<'a> {
 impl AccessKeys<'_> {
     pub(crate) fn access(self) -> Result<GraphAccess, (&'static str, String)> {
         let plain = |text: &str| {
-            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+            !text.is_empty()
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
         };
         if !plain(self.tenant) || matches!(self.tenant, "common" | "organizations" | "consumers") {
             let problem = "give the tenant's id or one of its domains (contoso.onmicrosoft.com)";

@@ -55,7 +55,8 @@ impl Transport {
     /// Obeys a `Retry-After`: later requests, of every user, fail until then without being sent.
     fn note_pause(&self, status: StatusCode, headers: &HeaderMap) {
         if !self.settings.shared_pause
-            || !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            || !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+        {
             return;
         }
         if let Some(until) =

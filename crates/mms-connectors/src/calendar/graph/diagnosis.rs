@@ -46,9 +46,10 @@ pub async fn diagnose(settings: &GraphCalendarSettings, user: Option<&User>) -> 
 /// With RBAC for Applications the right is Exchange's to know, and the token does not name it.
 fn permission(roles: Option<Vec<String>>) -> DiagnosticStep {
     match roles {
-        Some(roles) if roles.iter().any(|role| role == PERMISSION) => {
-            DiagnosticStep::passed("permission", format!("{PERMISSION}, for every mailbox that no policy keeps out"))
-        }
+        Some(roles) if roles.iter().any(|role| role == PERMISSION) => DiagnosticStep::passed(
+            "permission",
+            format!("{PERMISSION}, for every mailbox that no policy keeps out"),
+        ),
         Some(_) => DiagnosticStep::warning(
             "permission",
             format!("the token does not name {PERMISSION}"),
@@ -68,7 +69,8 @@ async fn mailbox(client: &GraphClient, mailbox: &str) -> DiagnosticStep {
         }
         Err(error) => {
             let error = error.into_port(Side::Calendar, &format!("opening the mailbox {mailbox}"));
-            let advice = "check the user's place in the directory, and the application's permission for this mailbox";
+            let advice =
+                "check the user's place in the directory, and the application's permission for this mailbox";
             DiagnosticStep::failed("mailbox", error.message, advice)
         }
     }

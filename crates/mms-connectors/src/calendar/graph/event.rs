@@ -54,7 +54,6 @@ pub(super) enum Kind {
 /// An event.
 #[derive(Debug)]
 pub(super) struct Event {
-    pub(super) id: String,
     pub(super) kind: Kind,
     pub(super) uid: String,
     pub(super) is_organizer: Option<bool>,
@@ -96,8 +95,7 @@ impl Event {
         let mut component = Component::new(instance);
         component.subject = text(&json, "subject").unwrap_or_default().to_owned();
         component.body = body(&mut json["body"]);
-        component.location =
-            text(&json["location"], "displayName").unwrap_or_default().to_owned();
+        component.location = text(&json["location"], "displayName").unwrap_or_default().to_owned();
         component.locations = locations(&mut json["locations"]);
         component.properties = properties(&json["singleValueExtendedProperties"]);
         component.online_meeting = online_meeting(&json);
@@ -122,7 +120,6 @@ impl Event {
             component.connector.insert(JOIN_URL.to_owned(), url);
         }
         Some(Self {
-            id,
             kind,
             uid: text(&json, "iCalUId").unwrap_or_default().to_owned(),
             is_organizer: json["isOrganizer"].as_bool(),
@@ -449,16 +446,47 @@ mod tests {
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             "\\PC{0,12}".prop_map(Value::from),
-            prop_oneof![Just("seriesMaster"), Just("exception"), Just("numbered"), Just("endDate"), Just("weekly"),
-                Just("2026-01-05"), Just("-9999-01-01"), Just("9999-12-31T23:59:59.9999999"), Just("UTC")]
+            prop_oneof![
+                Just("seriesMaster"),
+                Just("exception"),
+                Just("numbered"),
+                Just("endDate"),
+                Just("weekly"),
+                Just("2026-01-05"),
+                Just("-9999-01-01"),
+                Just("9999-12-31T23:59:59.9999999"),
+                Just("UTC")
+            ]
             .prop_map(Value::from),
         ];
         let name = prop_oneof![
-            Just("id"), Just("type"), Just("body"), Just("content"), Just("contentType"), Just("start"), Just("end"),
-            Just("dateTime"), Just("timeZone"), Just("recurrence"), Just("range"), Just("pattern"), Just("interval"),
-            Just("numberOfOccurrences"), Just("startDate"), Just("endDate"), Just("attendees"), Just("emailAddress"),
-            Just("address"), Just("locations"), Just("displayName"), Just("organizer"), Just("originalStart"),
-            Just("singleValueExtendedProperties"), Just("value"), Just("onlineMeeting"), Just("status"),
+            Just("id"),
+            Just("type"),
+            Just("body"),
+            Just("content"),
+            Just("contentType"),
+            Just("start"),
+            Just("end"),
+            Just("dateTime"),
+            Just("timeZone"),
+            Just("recurrence"),
+            Just("range"),
+            Just("pattern"),
+            Just("interval"),
+            Just("numberOfOccurrences"),
+            Just("startDate"),
+            Just("endDate"),
+            Just("attendees"),
+            Just("emailAddress"),
+            Just("address"),
+            Just("locations"),
+            Just("displayName"),
+            Just("organizer"),
+            Just("originalStart"),
+            Just("singleValueExtendedProperties"),
+            Just("value"),
+            Just("onlineMeeting"),
+            Just("status"),
         ];
         leaf.prop_recursive(4, 64, 8, move |inner| {
             prop_oneof![

@@ -79,13 +79,12 @@ impl<'a> Pages<'a> {
         let is_own = |other: &Option<String>| match other {
             None => true,
             Some(other) => {
-                owner.as_ref() == Some(other)
-                    || self.calendar.owner.owns(&mms_model::Address::new(other))
+                owner.as_ref() == Some(other) || self.calendar.owner.owns(&mms_model::Address::new(other))
             }
         };
-        let own = found.iter().filter(|(_, owner, is_default, is_readonly)| {
-            *is_default || (is_own(owner) && !*is_readonly)
-        });
+        let own = found
+            .iter()
+            .filter(|(_, owner, is_default, is_readonly)| *is_default || (is_own(owner) && !*is_readonly));
         let own: Vec<String> = own.map(|(id, ..)| id.clone()).collect();
         if own.is_empty() {
             return Err(PortError::new(
@@ -123,7 +122,9 @@ impl MeetingPages for Pages<'_> {
             let mut page = Vec::with_capacity(count);
             for (id, read) in self.calendar.read(wanted, self.from).await {
                 match read {
-                    Ok(Some(meeting)) if meeting.instances.iter().any(|i| i.upcoming) => page.push(Ok(meeting)),
+                    Ok(Some(meeting)) if meeting.instances.iter().any(|i| i.upcoming) => {
+                        page.push(Ok(meeting))
+                    }
                     Ok(Some(_)) => self.passed_over += 1,
                     Ok(None) => {}
                     Err(error) if stops_all(&error) => return Err(error),

@@ -58,9 +58,9 @@ impl GraphUserCalendar {
                 let read = match events.remove(&id).unwrap_or(Ok(None)) {
                     Ok(Some(event)) => {
                         let instances = instances.remove(&id).transpose();
-                        instances.and_then(|i| assemble(event, i, &mut exceptions, from)).map(|item| {
-                            Some(self.meeting(&id, &item, from))
-                        })
+                        instances
+                            .and_then(|i| assemble(event, i, &mut exceptions, from))
+                            .map(|item| Some(self.meeting(&id, &item, from)))
                     }
                     Ok(None) => Ok(None),
                     Err(error) => Err(error),
@@ -74,11 +74,7 @@ impl GraphUserCalendar {
     pub(super) fn meeting(&self, id: &str, item: &Item, from: Timestamp) -> Meeting {
         let meeting = item.meeting(&self.owner, from, self.editor.recogniser());
         let etag = item.components.first().and_then(|c| c.connector.get(ETAG));
-        Meeting {
-            id: EventId(id.to_owned()),
-            version: Version(etag.cloned().unwrap_or_default()),
-            ..meeting
-        }
+        Meeting { id: EventId(id.to_owned()), version: Version(etag.cloned().unwrap_or_default()), ..meeting }
     }
 
     /// The events, and with them the instances of those that are known to be series.
@@ -86,7 +82,8 @@ impl GraphUserCalendar {
         &self,
         wanted: &[Wanted],
         from: Timestamp,
-    ) -> (HashMap<String, Result<Option<Event>, PortError>>, HashMap<String, Result<Instances, PortError>>) {
+    ) -> (HashMap<String, Result<Option<Event>, PortError>>, HashMap<String, Result<Instances, PortError>>)
+    {
         let until = self.until(from);
         let series = || wanted.iter().filter(|w| w.is_series == Some(true));
         let requests = wanted
@@ -96,11 +93,8 @@ impl GraphUserCalendar {
             .collect();
         let mut replies = self.client.batch(requests, Some(&self.slots)).await;
         let listed = replies.split_off(wanted.len().min(replies.len()));
-        let events = wanted
-            .iter()
-            .zip(replies)
-            .map(|(w, reply)| (w.id.clone(), self.event(&w.id, reply)))
-            .collect();
+        let events =
+            wanted.iter().zip(replies).map(|(w, reply)| (w.id.clone(), self.event(&w.id, reply))).collect();
         let mut instances = HashMap::new();
         for (w, reply) in series().zip(listed) {
             instances.insert(w.id.clone(), self.all_instances(&w.id, reply, until).await);

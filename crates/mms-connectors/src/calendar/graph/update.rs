@@ -189,8 +189,7 @@ impl GraphUserCalendar {
                 }
                 Outcome::Failed(error) => {
                     let (unclear, gone) = (error.is_unclear(), matches!(error.status(), Some(404 | 410)));
-                    let mut error =
-                        self.failure(error, &format!("writing \"{}\"", subject(&job.item)));
+                    let mut error = self.failure(error, &format!("writing \"{}\"", subject(&job.item)));
                     if gone {
                         error.code = Code::EventGone;
                     }
@@ -205,7 +204,8 @@ impl GraphUserCalendar {
         let component = job.item.component(&change.instance)?;
         let etag = job.etags.get(&change.instance).or_else(|| component.connector.get(ETAG))?;
         let url = format!("{}{}", self.root, path(["events", component.connector.get(ID)?]));
-        let request = SubRequest { method: Method::PATCH, body: Some(members(change)), ..SubRequest::get(url) };
+        let request =
+            SubRequest { method: Method::PATCH, body: Some(members(change)), ..SubRequest::get(url) };
         Some(request.header("If-Match", etag).header("Prefer", PREFER))
     }
 
@@ -223,7 +223,8 @@ impl GraphUserCalendar {
             let written = job.item.component(&instance);
             match found.remove(&id) {
                 Some(Ok(Some(Event { component: now, .. }))) => {
-                    let unedited = written.is_some_and(|was| was.connector.get(SEEN) == now.connector.get(SEEN));
+                    let unedited =
+                        written.is_some_and(|was| was.connector.get(SEEN) == now.connector.get(SEEN));
                     match now.connector.get(ETAG) {
                         Some(etag) if unedited && !now.connector.contains_key(DRAFT) => {
                             job.etags.insert(instance, etag.clone());
@@ -408,7 +409,10 @@ fn unverified(update: &Update, told: u32, written: &Item, why: &str) -> Updated 
         attendees_told: told,
         remarks: vec![(
             Code::WriteNotVerified,
-            format!("Exchange took the update of \"{}\", but it could not be read back: {why}", subject(written)),
+            format!(
+                "Exchange took the update of \"{}\", but it could not be read back: {why}",
+                subject(written)
+            ),
         )],
         read_back: ReadBack::Unread,
     }
