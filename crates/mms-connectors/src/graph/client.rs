@@ -191,13 +191,14 @@ impl GraphClient {
                     continue;
                 }
             };
-            let (mut throttled, mut unauthorised, mut wait) = (Vec::new(), Vec::new(), None);
+            let (mut throttled, mut unauthorised, mut longest) = (Vec::new(), Vec::new(), None);
             for ((place, request), reply) in chunk.into_iter().zip(replies) {
                 match weigh(reply) {
                     Err(error @ GraphError::Answer { status: 429 | 503, .. }) => {
-                        wait = wait.max(error.wait());
+                        let wait = error.wait();
+                        longest = longest.max(wait);
                         settle(&mut results, place, Err(error));
-                        throttled.push((place, request));
+                        throttled.push((place, request, wait));
                     }
                     // The token ran out on the way.
                     Err(GraphError::Answer { status: 401, .. }) if !renewed => {
@@ -211,16 +212,18 @@ impl GraphClient {
                 renewed = true;
                 waiting.splice(0..0, unauthorised);
             }
-            if !throttled.is_empty() {
-                if patience.wait(wait).await {
-                    waiting.splice(0..0, throttled);
-                } else {
-                    // What has not been sent would meet the same.
-                    let fault = Fault::default();
-                    let error = GraphError::Answer { status: 429, fault, wait };
-                    for (place, _) in waiting.drain(..) {
-                        settle(&mut results, place, Err(error.clone()));
-                    }
+            // Some are asked to wait longer than is worth waiting here; the others go on.
+            let is_short = |wait: Option<Duration>| wait.is_none_or(|wait| wait <= patience.left);
+            let long = throttled.iter().any(|(_, _, wait)| !is_short(*wait));
+            throttled.retain(|(_, _, wait)| is_short(*wait));
+            let wait = throttled.iter().map(|(_, _, wait)| *wait).max().flatten();
+            if !throttled.is_empty() && patience.wait(wait).await {
+                waiting.splice(0..0, throttled.into_iter().map(|(place, request, _)| (place, request)));
+            } else if long || !throttled.is_empty() {
+                // What has not been sent would meet the same.
+                let error = GraphError::Answer { status: 429, fault: Fault::default(), wait: longest };
+                for (place, _) in waiting.drain(..) {
+                    settle(&mut results, place, Err(error.clone()));
                 }
             }
         }
