@@ -46,7 +46,8 @@ async fn server() -> MockServer {
 
 fn teams(server: &MockServer) -> Teams {
     let url = server.uri();
-    let text = format!("tenant = '{TENANT}'\nclient_id = 'app'\nsecret = 'x'\nurl = '{url}'\nauthority = '{url}'");
+    let text =
+        format!("tenant = '{TENANT}'\nclient_id = 'app'\nsecret = 'x'\nurl = '{url}'\nauthority = '{url}'");
     Teams::new("Teams", toml::from_str(&text).unwrap()).unwrap()
 }
 
@@ -134,7 +135,9 @@ async fn an_organizer_is_found_by_another_address_and_a_stranger_is_named() {
     let server = server().await;
     answers_batches(&server).await;
     Mock::given(path_regex("^/v1.0/users/(ally|eve)@"))
-        .respond_with(ResponseTemplate::new(404).set_body_json(json!({"error": {"code": "Request_ResourceNotFound"}})))
+        .respond_with(
+            ResponseTemplate::new(404).set_body_json(json!({"error": {"code": "Request_ResourceNotFound"}})),
+        )
         .mount(&server)
         .await;
     Mock::given(path("/v1.0/users"))
@@ -183,5 +186,7 @@ async fn a_preview_makes_nothing_and_shows_a_link_that_is_recognised() {
     let info = teams.preview(&request("0123abcd", "alice@contoso.example")).await.unwrap();
     assert!(teams.holds(&meeting(&info.join_url)), "{}", info.join_url);
     let posts = server.received_requests().await.unwrap();
-    assert!(posts.iter().all(|r| !r.url.path().contains("onlineMeetings") && !r.url.path().contains("batch")));
+    assert!(
+        posts.iter().all(|r| !r.url.path().contains("onlineMeetings") && !r.url.path().contains("batch"))
+    );
 }

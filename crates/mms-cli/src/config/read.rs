@@ -190,7 +190,8 @@ impl Reader<'_> {
         let DeValue::Table(table) = value.into_inner() else {
             return Err(self.error(place, Some(span), &format!("this is not a section: write [{place}]")));
         };
-        let choice = kinds.iter().map(|k| format!("\"{k}\"")).collect::<Vec<_>>().join(" or ");
+        let quoted: Vec<String> = kinds.iter().map(|kind| format!("\"{kind}\"")).collect();
+        let choice = one_of(&quoted.iter().map(String::as_str).collect::<Vec<_>>());
         let mut kind = None;
         let mut rest = DeTable::new();
         for (key, value) in table {
@@ -429,11 +430,11 @@ mod tests {
         );
         insta::assert_snapshot!(
             error(&format!("{MINIMAL}[calendar.b]\nkind = \"exchange\"\n")),
-            @r#"/etc/mms/mms.toml:7: [calendar.b] "kind" must be "caldav" or "ics""#
+            @r#"/etc/mms/mms.toml:7: [calendar.b] "kind" must be "caldav", "graph" or "ics""#
         );
         insta::assert_snapshot!(
             error("[directory]\nfile = \"users.toml\"\n"),
-            @r#"/etc/mms/mms.toml: no calendar is configured: add a section [calendar.NAME] with kind = "caldav" or "ics""#
+            @r#"/etc/mms/mms.toml: no calendar is configured: add a section [calendar.NAME] with kind = "caldav", "graph" or "ics""#
         );
         insta::assert_snapshot!(
             error("[directory]\nfile = \n"),
