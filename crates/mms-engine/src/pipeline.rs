@@ -614,6 +614,10 @@ impl Run<'_> {
                 let told = self.tell(&entry, language).await?;
                 record.attendees_told = told.count;
                 if let Some((code, message)) = told.remark {
+                    // The meeting has moved and not one attendee knows: somebody must.
+                    if code == Code::MailRejected && told.count == 0 {
+                        record.outcome = MeetingOutcome::Failed;
+                    }
                     record.code = Some(code.name().to_owned());
                     record.message = message;
                 }

@@ -273,3 +273,22 @@ async fn an_event_without_an_organizer_is_rewritten_and_nobody_told() {
     assert_eq!((request.state, request.counts.succeeded, request.counts.invites), (State::Succeeded, 1, 0));
     assert_eq!(world.mails_to(B), 0);
 }
+
+#[tokio::test]
+async fn a_meeting_of_which_nobody_could_be_told_counts_as_failed() {
+    let world = World::new();
+    world.add("a", "MASTER zoom:1 hello", &[A, B]);
+    world.add("b", "MASTER zoom:2 hello", &[A, B]);
+    // Both of the first meeting are refused for good, and one of the second.
+    world.with(|s| s.faults.commit = vec![3, 3, 3]);
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let id = start(&engine, "AllToJitsi").await;
+    let request = run_to_the_end(&world, &engine, id).await;
+    assert_eq!((request.state, request.counts.succeeded, request.counts.failed), (State::Failed, 1, 1));
+    let records = records(&engine, id).await;
+    assert_eq!(records[0].outcome, MeetingOutcome::Failed);
+    assert_eq!(records[1].outcome, MeetingOutcome::Migrated);
+    assert!(records.iter().all(|r| r.code.as_deref() == Some(Code::MailRejected.name())), "{records:#?}");
+    engine.rollback(id, &RollbackSelection::All, "admin").await.unwrap();
+    assert_eq!(world.content("a"), "MASTER zoom:1 hello", "what failed to be told can be taken back");
+}

@@ -86,6 +86,26 @@ pub(super) fn refused(server: &str, stage: Stage<'_>, reply: &Response<String>) 
             Code::MailRejected,
             format!("the mail server {server} put {} off: {said}", subject(stage)),
         ),
+        // It would be the same for every mail: the administrator can mend it, and the mails are sent then.
+        (Stage::Connect | Stage::Sender(_), 500..=599) => PortError::new(
+            ErrorKind::Unauthorised,
+            Code::MailRejected,
+            format!(
+                "the mail server {server} refused {}: {said}; let it take mail of the organizers' domain from MMS, or set \
+                 sender",
+                subject(stage)
+            ),
+        ),
+        (Stage::Recipient(_), 500..=599) if reply.message.to_ascii_lowercase().contains("relay") => {
+            PortError::new(
+                ErrorKind::Unauthorised,
+                Code::MailRejected,
+                format!(
+                    "the mail server {server} does not relay {}: {said}; sign in (user, password_file), or let it relay for MMS",
+                    subject(stage)
+                ),
+            )
+        }
         (_, 500..=599) => PortError::permanent(
             Code::MailRejected,
             format!("the mail server {server} refused {}: {said}", subject(stage)),

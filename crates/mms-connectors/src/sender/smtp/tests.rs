@@ -224,13 +224,14 @@ async fn refusals_before_the_end_have_kind_and_code_and_take_nothing() {
     use ErrorKind::{Permanent, Retry, Unauthorised};
     let signed_in = "user = \"mms\"\npassword = \"hunter2hunter2\"";
     for (step, said, kind, code, named) in [
-        ("greeting", "554 go away", Permanent, Code::MailRejected, "554 go away"),
+        ("greeting", "554 go away", Unauthorised, Code::MailRejected, "554 go away"),
         ("greeting", "421 busy", Retry, Code::MailUnreachable, "421 busy"),
         ("auth", "535 wrong", Unauthorised, Code::MailRejected, "mms"),
         ("auth", "454 later", Retry, Code::MailRejected, "454"),
-        ("mail", "550 not yours", Permanent, Code::MailRejected, "sender ken@example.org"),
+        ("mail", "550 not yours", Unauthorised, Code::MailRejected, "sender ken@example.org"),
         ("mail", "451 later", Retry, Code::MailRejected, "ken@example.org"),
         ("rcpt", "550 nobody", Permanent, Code::MailRejected, "recipient pilar@example.net"),
+        ("rcpt", "554 5.7.1 Relay access denied", Unauthorised, Code::MailRejected, "does not relay"),
         ("rcpt", "450 greylisted", Retry, Code::MailRejected, "pilar@example.net"),
         ("rcpt", "421 bye", Retry, Code::MailUnreachable, "421"),
         ("data", "554 no", Permanent, Code::MailRejected, "pilar@example.net"),
