@@ -5,11 +5,12 @@ use std::path::Path;
 use mms_connectors::calendar::ics_folder::IcsFolderSettings;
 use mms_connectors::calendar::{caldav, graph};
 use mms_connectors::diagnosis::DiagnosticStep;
+use mms_connectors::platform::teams::Teams;
 use mms_connectors::sender::smtp::SmtpSender;
 use mms_model::port::{Directory as _, Scheduling};
 use mms_model::{Identity, SystemClock, User};
 
-use crate::config::{CalendarKind, Config};
+use crate::config::{CalendarKind, Config, PlatformKind};
 use crate::failure::Failure;
 use crate::output::counted;
 use crate::wiring::audit::{self, Finding};
@@ -50,7 +51,7 @@ pub async fn diagnose(
         found.extend(untold(config, name, user).await);
         steps.extend(found.into_iter().map(|step| (format!("calendar.{name}"), step)));
     }
-    steps.extend(platforms(config));
+    steps.extend(platforms(config).await);
     steps.extend(smtp(config).await);
     Ok(steps)
 }
@@ -165,7 +166,7 @@ fn writable(folder: &Path) -> DiagnosticStep {
     }
 }
 
-fn platforms(config: &Config) -> Vec<(String, DiagnosticStep)> {
+async fn platforms(config: &Config) -> Vec<(String, DiagnosticStep)> {
     if config.platforms.is_empty() {
         let advice = "add a section [platform.NAME]; without one meetings can only be looked at";
         return vec![(
@@ -181,7 +182,15 @@ fn platforms(config: &Config) -> Vec<(String, DiagnosticStep)> {
         }
         Err(failure) => DiagnosticStep::failed("settings", failure.message, "correct the platform's section"),
     };
-    vec![("platform".to_owned(), step)]
+    let mut steps = vec![("platform".to_owned(), step)];
+    for (name, kind) in &config.platforms {
+        if let PlatformKind::Teams(settings) = kind
+            && let Ok(teams) = Teams::new(name.name(), settings.as_ref().clone())
+        {
+            steps.extend(teams.diagnose().await.into_iter().map(|step| (format!("platform.{name}"), step)));
+        }
+    }
+    steps
 }
 
 async fn smtp(config: &Config) -> Vec<(String, DiagnosticStep)> {

@@ -3,12 +3,14 @@
 
 mod batch;
 mod client;
+mod diagnosis;
 mod failure;
 mod pace;
 mod settings;
 
 pub use batch::{SubReply, SubRequest};
 pub use client::{GraphClient, Mailbox, path, query};
+pub use diagnosis::sign_in;
 pub use failure::{Fault, GraphError, Side};
 pub(crate) use settings::{
     AccessKeys, access_settings, default_concurrency, default_connect_timeout, default_timeout,

@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use super::{GraphCalendarSettings, mailbox_of};
 use crate::diagnosis::DiagnosticStep;
-use crate::graph::{GraphClient, Side, path, query};
-use crate::transport::roles;
+use crate::graph::{GraphClient, Side, path, query, sign_in};
 
 /// The permission that reading and writing events takes.
 const PERMISSION: &str = "Calendars.ReadWrite";
@@ -23,40 +22,15 @@ pub async fn diagnose(settings: &GraphCalendarSettings, user: Option<&User>) -> 
             return vec![DiagnosticStep::failed("settings", problem, "correct the calendar's section")];
         }
     };
-    let mut steps = Vec::new();
-    match client.token().await {
-        Ok(token) => {
-            steps.push(DiagnosticStep::passed("sign-in", format!("a token for {}", client.base())));
-            steps.push(permission(roles(&token)));
-        }
-        Err(error) => {
-            let error = error.into_port(Side::Calendar, "signing in");
-            let advice = "correct tenant, client_id, cloud and the secret or certificate (docs/graph.md)";
-            steps.push(DiagnosticStep::failed("sign-in", error.message, advice));
-            return steps;
-        }
+    let mut steps = sign_in(&client, Side::Calendar, &[PERMISSION]).await;
+    if steps.iter().any(DiagnosticStep::is_failure) {
+        return steps;
     }
     steps.push(match user {
         None => DiagnosticStep::skipped("mailbox", "no user of the directory has a calendar here"),
         Some(user) => mailbox(&client, mailbox_of(user)).await,
     });
     steps
-}
-
-/// With RBAC for Applications the right is Exchange's to know, and the token does not name it.
-fn permission(roles: Option<Vec<String>>) -> DiagnosticStep {
-    match roles {
-        Some(roles) if roles.iter().any(|role| role == PERMISSION) => DiagnosticStep::passed(
-            "permission",
-            format!("{PERMISSION}, for every mailbox that no policy keeps out"),
-        ),
-        Some(_) => DiagnosticStep::warning(
-            "permission",
-            format!("the token does not name {PERMISSION}"),
-            "grant it and consent to it, unless the application gets it by RBAC for Applications in Exchange Online",
-        ),
-        None => DiagnosticStep::skipped("permission", "the token does not say"),
-    }
 }
 
 async fn mailbox(client: &GraphClient, mailbox: &str) -> DiagnosticStep {

@@ -1,6 +1,6 @@
 //! Paging through a user's meetings: the names first, the events a page at a time.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -31,8 +31,7 @@ impl<'a> Pages<'a> {
 
     /// What may be a meeting of the owner's that is not over, in every calendar of theirs.
     async fn list(&mut self) -> Result<VecDeque<Wanted>, PortError> {
-        let mut names = VecDeque::new();
-        let mut seen = HashSet::new();
+        let mut names = Vec::new();
         for calendar in self.calendars().await? {
             let events = format!("{}{}", self.calendar.root, path(["calendars", &calendar, "events"]));
             let first = query(&events, [("$select", SLIM_FIELDS), ("$top", "1000")]);
@@ -44,8 +43,8 @@ impl<'a> Pages<'a> {
                 }
                 if event.has_ended {
                     ended += 1;
-                } else if seen.insert(event.id.clone()) {
-                    names.push_back(Wanted { id: event.id, is_series: Some(event.is_series) });
+                } else {
+                    names.push(Wanted { id: event.id, is_series: Some(event.is_series) });
                 }
             });
             match listed.await {
@@ -55,7 +54,10 @@ impl<'a> Pages<'a> {
             }
             self.passed_over += ended;
         }
-        Ok(names)
+        // A page may repeat what moved while the listing went on. There may be very many names: no set of them.
+        names.sort_unstable_by(|a: &Wanted, b| a.id.cmp(&b.id));
+        names.dedup_by(|a, b| a.id == b.id);
+        Ok(names.into())
     }
 
     /// The calendars of the user's own: the default one, and those with the same owner that can be written.

@@ -18,7 +18,8 @@ use serde_json::Value;
 use self::join::{JoinContext, Made};
 use self::provision::Provisioner;
 use super::{PlatformConfigurationError, not_held_here, setting};
-use crate::graph::{GraphClient, GraphError, Side, access_settings, path, query};
+use crate::diagnosis::DiagnosticStep;
+use crate::graph::{GraphClient, GraphError, Side, access_settings, path, query, sign_in};
 
 access_settings! {
     /// `[platform.Teams]` with `kind = "teams"`: the Teams of a tenant.
@@ -70,17 +71,9 @@ impl Teams {
         Ok(Self { client, provisioner, settings, made: Mutex::new(HashSet::new()) })
     }
 
-    /// Tries the sign-in and says what it found.
-    ///
-    /// # Errors
-    /// There is no token.
-    pub async fn sign_in(&self) -> Result<String, PortError> {
-        let token = self.client.token().await;
-        let token = token.map_err(|error| error.into_port(Side::Platform, "signing in to Graph"))?;
-        Ok(match crate::transport::roles(&token) {
-            Some(roles) => format!("a token with {}", roles.join(", ")),
-            None => "a token".to_owned(),
-        })
+    /// Tries the sign-in, for `mms doctor`.
+    pub async fn diagnose(&self) -> Vec<DiagnosticStep> {
+        sign_in(&self.client, Side::Platform, &["OnlineMeetings.ReadWrite.All", "User.Read.All"]).await
     }
 
     fn join_information(&self, made: Made, language: &str) -> JoinInformation {
