@@ -371,6 +371,33 @@ mod tests {
     }
 
     #[test]
+    fn graph_and_teams_are_read_with_a_secret_or_a_certificate() {
+        let text = |more: &str| {
+            format!(
+                "{MINIMAL}[calendar.b]\nkind = \"graph\"\ntenant = \"contoso.example\"\nclient_id = \"a\"\n{more}"
+            )
+        };
+        let teams = "[platform.Teams]\nkind = \"teams\"\ntenant = \"11111111-2222-3333-4444-555555555555\"\n\
+                     client_id = \"a\"\ncertificate_file = \"c.pem\"\nkey_file = \"k.pem\"\n";
+        let config =
+            parse(&text(&format!("secret_file = \"s\"\n{teams}")), Path::new("/etc/mms/mms.toml")).unwrap();
+        let Some(CalendarKind::Graph(graph)) = config.calendars.get("b") else { panic!("{config:?}") };
+        assert_eq!(graph.secret_file.as_deref(), Some(Path::new("/etc/mms/s")));
+        let Some(PlatformKind::Teams(teams)) = config.platforms.get(&Platform::TEAMS) else {
+            panic!("{config:?}")
+        };
+        assert_eq!(teams.key_file.as_deref(), Some(Path::new("/etc/mms/k.pem")));
+        insta::assert_snapshot!(
+            error(&text("")),
+            @r#"/etc/mms/mms.toml:6: [calendar.b] "secret_file": set secret_file (or secret_env), or certificate_file and key_file"#
+        );
+        insta::assert_snapshot!(
+            error(&text("secret = \"x\"\n")),
+            @r#"/etc/mms/mms.toml:10: [calendar.b] secrets do not stand in the configuration: use secret_file or secret_env"#
+        );
+    }
+
+    #[test]
     fn errors_name_file_line_key_and_what_was_meant() {
         insta::assert_snapshot!(
             error(&format!("{MINIMAL}[engin]\n")),

@@ -376,6 +376,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_batch_takes_every_slot_of_a_mailbox_and_single_requests_share_them() {
+        let mailbox = Mailbox(Arc::new(Semaphore::new(PER_MAILBOX as usize)));
+        let singles = [mailbox.enter(1).await, mailbox.enter(1).await, mailbox.enter(2).await];
+        assert_eq!(mailbox.0.available_permits(), 0);
+        drop(singles);
+        let batch = mailbox.enter(20).await;
+        assert_eq!(mailbox.0.available_permits(), 0);
+        drop(batch);
+        assert_eq!(mailbox.0.available_permits(), 4);
+    }
+
+    #[tokio::test]
     async fn patience_ends() {
         let mut patience = Patience::new();
         assert!(patience.wait(Some(Duration::ZERO)).await);

@@ -1,7 +1,7 @@
 //! Writing: conditional PATCHes in batches, in rounds (masters first, then the first exception of each series, then
 //! the second …, because Exchange keeps the exceptions of a series in its master), and reading back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
@@ -91,9 +91,10 @@ impl GraphUserCalendar {
             Ok(item) => {
                 job.changes = item.changes();
                 job.item = item;
-                job.told = self.recipients(&job);
-                match self.permit(&job) {
-                    Ok(()) => job.spent = job.told,
+                let (told, mailed) = self.recipients(&job);
+                job.told = told;
+                match self.permit(&job, mailed) {
+                    Ok(()) => job.spent = mailed,
                     Err(error) => job.state = State::Failed(error),
                 }
             }
@@ -104,19 +105,22 @@ impl GraphUserCalendar {
         job
     }
 
-    /// Who hears of it: the attendees of every component that is written.
-    fn recipients(&self, job: &Job) -> u32 {
+    /// How many people hear of it, and how many recipients its mails have: Exchange mails once for each component that
+    /// is written.
+    fn recipients(&self, job: &Job) -> (u32, u32) {
         let written = job.changes.iter().filter_map(|c| job.item.component(&c.instance));
-        let people: std::collections::HashSet<_> = written
+        let mailed: Vec<_> = written
             .flat_map(|component| &component.attendees)
             .map(|attendee| &attendee.address)
             .filter(|address| !self.owner.owns(address))
             .collect();
-        u32::try_from(people.len()).unwrap_or(u32::MAX)
+        let count = |all: usize| u32::try_from(all).unwrap_or(u32::MAX);
+        let people: HashSet<_> = mailed.iter().collect();
+        (count(people.len()), count(mailed.len()))
     }
 
     /// Refuses what cannot be written as it was asked, before anything is.
-    fn permit(&self, job: &Job) -> Result<(), PortError> {
+    fn permit(&self, job: &Job, mailed: u32) -> Result<(), PortError> {
         let subject = subject(&job.item);
         if job.update.notify != AttendeeChoice::All && job.told > 0 {
             return Err(PortError::permanent(
@@ -150,7 +154,7 @@ impl GraphUserCalendar {
             }
         }
         let now = SystemClock.now();
-        self.budget.spend(&self.mailbox, job.told, now).map_err(|wait| {
+        self.budget.spend(&self.mailbox, mailed, now).map_err(|wait| {
             PortError::new(
                 ErrorKind::RetryAfter(wait),
                 Code::RecipientBudget,
