@@ -14,12 +14,12 @@ use sha2::{Digest as _, Sha256};
 
 /// What is read of an event.
 pub(super) const FIELDS: &str = "id,iCalUId,type,seriesMasterId,originalStart,isOrganizer,organizer,isCancelled,\
-    isDraft,start,end,recurrence,subject,body,location,locations,attendees,sensitivity,isOnlineMeeting,\
+    isDraft,isAllDay,start,end,recurrence,subject,body,location,locations,attendees,sensitivity,isOnlineMeeting,\
     onlineMeetingProvider,onlineMeeting,onlineMeetingUrl";
 /// What is read of an event to see whether it is worth reading.
-pub(super) const SLIM_FIELDS: &str = "id,type,start,end,recurrence,isCancelled,isOrganizer";
+pub(super) const SLIM_FIELDS: &str = "id,type,start,end,isAllDay,recurrence,isCancelled,isOrganizer";
 /// What is read of an occurrence to see whether it is an exception.
-pub(super) const INSTANCE_FIELDS: &str = "id,type,start,end,originalStart,isCancelled";
+pub(super) const INSTANCE_FIELDS: &str = "id,type,start,end,isAllDay,originalStart,isCancelled";
 
 /// The name of the event's id among [`Component::connector`].
 pub(super) const ID: &str = "id";
@@ -101,7 +101,7 @@ impl Event {
         component.online_meeting = online_meeting(&json);
         component.attendees = attendees(&json["attendees"], organizer.as_ref());
         component.start = time(&json["start"]);
-        component.end = time(&json["end"]);
+        component.end = end(&json);
         component.is_cancelled = json["isCancelled"] == true;
         component.sensitivity = text(&json, "sensitivity").map(str::to_owned);
         let seen = fingerprint(&component);
@@ -151,7 +151,7 @@ impl Event {
 impl Listed {
     /// Reads an entry of the listing; none where it has no id.
     pub(super) fn read(json: &Value, from: Timestamp) -> Option<Self> {
-        let (start, end) = (time(&json["start"]), time(&json["end"]));
+        let (start, end) = (time(&json["start"]), end(json));
         let ends = match recurrence(json, start, end) {
             Recurrence::Single => end,
             Recurrence::Series { last_end } => last_end,
@@ -172,7 +172,7 @@ impl Instance {
         Some(Self {
             id: text(json, "id").filter(|id| !id.is_empty())?.to_owned(),
             is_exception: kind(json) == Kind::Exception,
-            end: time(&json["end"]),
+            end: end(json),
         })
     }
 }
@@ -299,6 +299,13 @@ fn time(json: &Value) -> Option<Timestamp> {
     at.parse::<DateTime>().ok()?.to_zoned(zone).ok().map(|at| at.timestamp())
 }
 
+/// When an event ends for everybody: whole days are shown as if they were UTC's, and end half a day later in the west.
+fn end(json: &Value) -> Option<Timestamp> {
+    let end = time(&json["end"])?;
+    let in_the_west = || end.checked_add(SignedDuration::from_hours(12)).unwrap_or(end);
+    Some(if json["isAllDay"] == true { in_the_west() } else { end })
+}
+
 /// How an event recurs. The end of a series is that of its last occurrence, or later, never earlier: an ended
 /// series costs a look, one that is taken for ended keeps a dead link.
 fn recurrence(json: &Value, start: Option<Timestamp>, end: Option<Timestamp>) -> Recurrence {
@@ -417,6 +424,16 @@ mod tests {
         ] {
             assert!(!ended(range, &weekly, "2099-01-01T00:00:00Z"));
         }
+    }
+
+    #[test]
+    fn a_whole_day_is_over_when_it_is_over_in_the_west() {
+        let mut json = json!({"id": "A", "isAllDay": true, "end": {"dateTime": "2026-12-02T00:00:00", "timeZone": "UTC"}});
+        let ended = |json: &Value, now: &str| Listed::read(json, at(now)).unwrap().has_ended;
+        assert!(!ended(&json, "2026-12-02T08:00:00Z"));
+        assert!(ended(&json, "2026-12-02T12:00:00Z"));
+        json["isAllDay"] = json!(false);
+        assert!(ended(&json, "2026-12-02T08:00:00Z"));
     }
 
     #[test]
