@@ -85,7 +85,7 @@ impl Line {
 
     /// Whether this is the property `name`, in any case.
     pub fn is(&self, bytes: &[u8], name: &str) -> bool {
-        self.name(bytes).eq_ignore_ascii_case(name)
+        bytes.get(self.name.clone()).is_some_and(|n| n.eq_ignore_ascii_case(name.as_bytes()))
     }
 
     /// The value, unfolded but not unescaped.
@@ -158,11 +158,11 @@ fn name_of(physical: &[u8]) -> Option<usize> {
         // on the next line, and BEGIN and END never.
         return None;
     }
-    let name = std::str::from_utf8(physical.get(..length)?).ok()?;
-    let starts = NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
-        || name.get(..2).is_some_and(|x| x.eq_ignore_ascii_case("X-"))
-        || (name.len() > 2
-            && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-'));
+    let name = physical.get(..length)?;
+    let starts = (name.len() > 2
+        && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'-'))
+        || name.get(..2).is_some_and(|x| x.eq_ignore_ascii_case(b"X-"))
+        || NAMES.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
     starts.then_some(length)
 }
 
