@@ -109,22 +109,29 @@ fn run(global: Global, command: Command) -> Result<(), Failure> {
         _ => {}
     }
     let runtime = runtime(&command)?;
-    runtime.block_on(async {
-        match command {
-            Command::Migrate(arguments) => commands::migrate::run(&context, &arguments).await,
-            Command::Start(arguments) => commands::start::run(&context, &arguments).await,
-            Command::Status(arguments) => commands::status::run(&context, &arguments).await,
-            Command::History(arguments) => commands::history::run(&context, &arguments).await,
-            Command::Preview(arguments) => commands::preview::run(&context, &arguments).await,
-            Command::Rollback(arguments) => commands::rollback::run(&context, &arguments).await,
-            Command::Cancel(arguments) => commands::cancel::run(&context, &arguments).await,
-            Command::Config(arguments) => commands::config::run(&context, &arguments).await,
-            Command::Doctor(arguments) => commands::doctor::run(&context, &arguments).await,
-            Command::Serve(arguments) => commands::serve::run(&context, &arguments).await,
-            Command::Demo(arguments) => commands::demo::run(&context, &arguments).await,
-            Command::Completions(_) | Command::Man(_) | Command::Inspect(_) | Command::Cmdlet(_) => Ok(()),
-        }
+    // As a task: what wakes the future of `block_on` itself always goes by way of the kernel.
+    let task = runtime.spawn(async move { command_run(&context, command).await });
+    runtime.block_on(task).unwrap_or_else(|ended| match ended.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Err(Failure::failed("the command was stopped")),
     })
+}
+
+async fn command_run(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Migrate(arguments) => commands::migrate::run(context, &arguments).await,
+        Command::Start(arguments) => commands::start::run(context, &arguments).await,
+        Command::Status(arguments) => commands::status::run(context, &arguments).await,
+        Command::History(arguments) => commands::history::run(context, &arguments).await,
+        Command::Preview(arguments) => commands::preview::run(context, &arguments).await,
+        Command::Rollback(arguments) => commands::rollback::run(context, &arguments).await,
+        Command::Cancel(arguments) => commands::cancel::run(context, &arguments).await,
+        Command::Config(arguments) => commands::config::run(context, &arguments).await,
+        Command::Doctor(arguments) => commands::doctor::run(context, &arguments).await,
+        Command::Serve(arguments) => commands::serve::run(context, &arguments).await,
+        Command::Demo(arguments) => commands::demo::run(context, &arguments).await,
+        Command::Completions(_) | Command::Man(_) | Command::Inspect(_) | Command::Cmdlet(_) => Ok(()),
+    }
 }
 
 /// The exit code, and for a failure its line.

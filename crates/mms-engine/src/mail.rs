@@ -1,7 +1,7 @@
 //! Telling attendees by mail, each once, whatever falls over in between.
 
 use mms_model::port::{
-    Invitation, InvitationSender, Lease, MailingState, Outbound, RequestStore, StoreError,
+    Invitation, InvitationSender, Lease, Mailing, MailingState, Outbound, RequestStore, StoreError,
 };
 use mms_model::{Address, Code, ErrorKind, EventId, PortError, User};
 use sha2::{Digest as _, Sha256};
@@ -30,7 +30,7 @@ pub(crate) struct Told {
     pub(crate) pending: Option<PortError>,
 }
 
-/// Sends what is due of `update`.
+/// Sends what is due of `mailings`, the mails noted of `update`.
 ///
 /// The intent is noted between `prepare` and `commit`: a mail found in that state was most likely taken and is not
 /// sent again, unless the sender knows for certain that it did not leave.
@@ -40,9 +40,10 @@ pub(crate) async fn tell(
     lease: &Lease,
     user: &User,
     update: &Update<'_>,
+    mailings: Vec<Mailing>,
 ) -> Result<Told, StoreError> {
     let mut told = Told::default();
-    for mailing in store.mailings(lease.request, update.event).await? {
+    for mailing in mailings {
         match mailing.state {
             MailingState::Sent => told.count += 1,
             MailingState::Refused => {

@@ -3,12 +3,12 @@
 //! What a crash finds is in the journal: `Planned` (the write may have happened), `Written` (mails may be due).
 //! So an attempt begins by settling what the one before left, and only then looks for meetings.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use mms_model::port::{
-    Finish, JournalEntry, JournalState, Lease, ReadBack, Scheduling, StoreError, Update, Updated,
+    Finish, JournalEntry, JournalState, Lease, Mailing, ReadBack, Scheduling, StoreError, Update, Updated,
     UserCalendar,
 };
 use mms_model::{
@@ -24,7 +24,7 @@ use crate::{ladder, mail};
 /// How often a meeting that keeps changing is read and planned anew within one attempt.
 pub(crate) const CONFLICT_TRIES: usize = 5;
 /// Requests to a calendar or platform at a time, of one user.
-const CONCURRENCY: usize = 8;
+const CONCURRENCY: usize = 20;
 
 /// How an attempt ends.
 pub(crate) struct Ending {
@@ -601,6 +601,11 @@ impl Run<'_> {
 
     /// Tells attendees and records the outcome.
     async fn complete(&mut self, written: Vec<Written>) -> Result<(), Stop> {
+        let mut mailings = HashMap::new();
+        if self.calendar.scheduling() == Scheduling::Client {
+            let events: Vec<EventId> = written.iter().map(|write| write.entry.event.clone()).collect();
+            mailings = self.engine.store.mailings(self.request.id, &events).await?;
+        }
         let mut closed = Vec::new();
         for write in written {
             let Written { entry, language, told, remarks } = write;
@@ -610,8 +615,8 @@ impl Run<'_> {
                 record.code = Some(code.name().to_owned());
                 record.message = message;
             }
-            if self.calendar.scheduling() == Scheduling::Client {
-                let told = self.tell(&entry, language).await?;
+            if let Some(mailings) = mailings.remove(&entry.event) {
+                let told = self.tell(&entry, language, mailings).await?;
                 record.attendees_told = told.count;
                 if let Some((code, message)) = told.remark {
                     // The meeting has moved and not one attendee knows: somebody must.
@@ -633,7 +638,12 @@ impl Run<'_> {
         self.advance(JournalState::Closed, closed).await
     }
 
-    async fn tell(&mut self, entry: &JournalEntry, language: Option<String>) -> Result<mail::Told, Stop> {
+    async fn tell(
+        &mut self,
+        entry: &JournalEntry,
+        language: Option<String>,
+        mailings: Vec<Mailing>,
+    ) -> Result<mail::Told, Stop> {
         // Once the mail server is away, mails wait without knocking for each.
         let sender = self.engine.connectors.sender.as_deref();
         if let Some(error) = &self.halt
@@ -655,7 +665,7 @@ impl Run<'_> {
             itip,
             undo: false,
         };
-        Ok(mail::tell(&*self.engine.store, sender, self.lease, self.user, &update).await?)
+        Ok(mail::tell(&*self.engine.store, sender, self.lease, self.user, &update, mailings).await?)
     }
 
     /// What waits for a retry but was not listed: gone, moved to the past, or no longer in scope.

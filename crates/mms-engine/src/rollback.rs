@@ -287,7 +287,11 @@ impl Undoer<'_> {
                 undo: true,
             };
             let sender = self.engine.connectors.sender.as_deref();
-            let told = mail::tell(&*self.engine.store, sender, self.lease, self.user, &update).await?;
+            let store = &*self.engine.store;
+            let mut mailings =
+                store.mailings(self.lease.request, std::slice::from_ref(&entry.event)).await?;
+            let mailings = mailings.remove(&entry.event).unwrap_or_default();
+            let told = mail::tell(store, sender, self.lease, self.user, &update, mailings).await?;
             if let Some(pending) = told.pending {
                 return Err(PortError::new(
                     pending.kind,

@@ -89,7 +89,7 @@ pub(crate) fn journal_entry(id: RequestId, row: &SqliteRow) -> Result<JournalEnt
     })
 }
 
-pub(crate) fn mailing(row: &SqliteRow) -> Result<Mailing, StoreError> {
+pub(crate) fn mailing(row: &SqliteRow) -> Result<(EventId, Mailing), StoreError> {
     let state = match get::<&str>(row, "state")? {
         "Due" => MailingState::Due,
         "Committing" => MailingState::Committing,
@@ -97,7 +97,7 @@ pub(crate) fn mailing(row: &SqliteRow) -> Result<Mailing, StoreError> {
         "Refused" => MailingState::Refused,
         other => return Err(damaged(other)),
     };
-    Ok(Mailing { to: Address::new(get(row, "spelled")?), state })
+    Ok((EventId(get(row, "event")?), Mailing { to: Address::new(get(row, "spelled")?), state }))
 }
 
 pub(crate) fn mailing_name(state: MailingState) -> &'static str {

@@ -123,8 +123,8 @@ pub(crate) const JOURNALLED: &str = "SELECT * FROM journal
     AND state IN (SELECT value FROM json_each($2)) AND ($3 IS NULL OR event > $3) ORDER BY event LIMIT $4";
 pub(crate) const MAILINGS: &str = "SELECT m.* FROM mailing m JOIN request r ON r.seq = m.request
     JOIN journal j ON j.request = m.request AND j.event = m.event
-    WHERE r.id = $1 AND m.event = $2 AND m.undo = (j.state IN ('Undoing', 'Undone', 'RolledBack'))
-    ORDER BY m.address";
+    WHERE r.id = $1 AND m.event IN (SELECT value FROM json_each($2))
+    AND m.undo = (j.state IN ('Undoing', 'Undone', 'RolledBack')) ORDER BY m.event, m.address";
 pub(crate) const MAILED: &str = "UPDATE mailing SET state = $4
     WHERE request = $1 AND event = $2 AND address = $3 AND undo =
     (SELECT state IN ('Undoing', 'Undone', 'RolledBack') FROM journal WHERE request = $1 AND event = $2)";

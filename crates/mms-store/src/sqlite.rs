@@ -1,5 +1,6 @@
 //! The store in one SQLite file.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -739,14 +740,24 @@ impl RequestStore for SqliteStore {
         rows.iter().map(|row| row::journal_entry(id, row)).collect()
     }
 
-    async fn mailings(&self, id: RequestId, event: &EventId) -> Result<Vec<Mailing>, StoreError> {
+    async fn mailings(
+        &self,
+        id: RequestId,
+        events: &[EventId],
+    ) -> Result<HashMap<EventId, Vec<Mailing>>, StoreError> {
+        let events: Vec<&str> = events.iter().map(|event| event.0.as_str()).collect();
         let rows = sqlx::query(sql::MAILINGS)
             .bind(id.to_string())
-            .bind(&event.0)
+            .bind(json(&events)?)
             .fetch_all(&self.read)
             .await
             .map_err(|e| self.fail(&e))?;
-        rows.iter().map(row::mailing).collect()
+        let mut mailings: HashMap<EventId, Vec<Mailing>> = HashMap::new();
+        for row in &rows {
+            let (event, mailing) = row::mailing(row)?;
+            mailings.entry(event).or_default().push(mailing);
+        }
+        Ok(mailings)
     }
 
     async fn mailed(

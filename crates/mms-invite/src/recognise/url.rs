@@ -70,13 +70,10 @@ impl<'a> Address<'a> {
         if raw.len() > MAX_LENGTH {
             return None;
         }
-        let url = Url::parse(raw).ok()?;
-        if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some()
-        {
-            return None;
-        }
-        let host = url.host_str()?.to_ascii_lowercase();
-        let standard_port = url.port().is_none();
+        let (host, standard_port) = match plain_host(raw) {
+            Some(host) => (host.to_owned(), true),
+            None => host_of(raw)?,
+        };
         let rest = raw.split_once("://")?.1;
         let rest = rest.find(['/', '?', '#']).and_then(|at| rest.get(at..)).unwrap_or_default();
         let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
@@ -125,6 +122,29 @@ impl<'a> Address<'a> {
     pub(super) fn segment(&self, index: usize) -> Option<&'a str> {
         self.path.get(index).copied()
     }
+}
+
+/// The host of an address in which nothing needs to be decoded, as nearly all are: a lower-case name of a public
+/// domain, no user, no port.
+fn plain_host(raw: &str) -> Option<&str> {
+    let rest = raw.strip_prefix("https://").or_else(|| raw.strip_prefix("http://"))?;
+    let host = rest.get(..rest.find(['/', '?', '#']).unwrap_or(rest.len()))?;
+    let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    // The last label of an IPv4 address is a number; names in other alphabets begin with xn--.
+    let ends_in_letter = host.bytes().next_back().is_some_and(|b| b.is_ascii_lowercase());
+    let hexadecimal = host.rsplit('.').next().is_some_and(|label| label.starts_with("0x"));
+    (host.bytes().all(plain) && ends_in_letter && !hexadecimal && host.len() <= 253 && !host.contains("xn--"))
+        .then_some(host)
+}
+
+/// The host and whether the port is the scheme's own, as browsers read them. None for what is no http(s) address,
+/// and for addresses with a user part.
+fn host_of(raw: &str) -> Option<(String, bool)> {
+    let url = Url::parse(raw).ok()?;
+    if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
+        return None;
+    }
+    Some((url.host_str()?.to_ascii_lowercase(), url.port().is_none()))
 }
 
 /// Whether `text` is `length` or more ASCII digits.
@@ -219,6 +239,18 @@ mod tests {
             "https://[::1/j/1",
         ] {
             assert_eq!(key(url), None, "{url}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_plain_host_is_the_one_that_browsers_see(
+            host in "(0x)?[a-zA-Z0-9.:@%é\\\\-]{0,12}", end in "([/?#][a-z@:\\\\]{0,4})?"
+        ) {
+            let raw = format!("https://{host}{end}");
+            if let Some(plain) = plain_host(&raw) {
+                proptest::prop_assert_eq!(Some((plain.to_owned(), true)), host_of(&raw));
+            }
         }
     }
 

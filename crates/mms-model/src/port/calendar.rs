@@ -54,7 +54,7 @@ pub struct Updated {
 pub enum ReadBack {
     /// Nothing yet: it is to be read again.
     Unread,
-    /// Byte for byte what was written.
+    /// What was written, or a text that says the same to people and programs.
     AsWritten,
     /// Something else: the meeting with all its instances.
     Differs(Box<Meeting>),

@@ -1,5 +1,6 @@
 //! The store of requests, outcomes and the journal. Verbs are semantic; only the store knows SQL.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -318,8 +319,12 @@ pub trait RequestStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<JournalEntry>, StoreError>;
 
-    /// The mails of a journal entry: of the rollback where one began, of the migration else.
-    async fn mailings(&self, id: RequestId, event: &EventId) -> Result<Vec<Mailing>, StoreError>;
+    /// The mails of journal entries, by event: of the rollback where one began, of the migration else.
+    async fn mailings(
+        &self,
+        id: RequestId,
+        events: &[EventId],
+    ) -> Result<HashMap<EventId, Vec<Mailing>>, StoreError>;
 
     /// Notes how far one mail got.
     async fn mailed(

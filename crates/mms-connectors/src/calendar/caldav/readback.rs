@@ -52,6 +52,11 @@ pub(super) fn compare(
                 found.text.push((*name).to_owned());
             }
         }
+        for (name, link) in &after.vendor_links {
+            if !before.vendor_links.contains(&(name.clone(), link.clone())) && !found.text.contains(name) {
+                found.text.push(name.clone());
+            }
+        }
         for (address, attendee) in &before.attendees {
             let now = after.attendees.get(address).map_or("", |a| a.answer.as_str());
             let lost = !attendee.is_unanswered() && (now.is_empty() || now == "NEEDS-ACTION");
@@ -105,6 +110,7 @@ fn is_failure(status: &str) -> bool {
 #[derive(Debug, Default)]
 struct Component {
     visible: Vec<(String, String)>,
+    vendor_links: BTreeSet<(String, String)>,
     attendees: BTreeMap<String, Attendance>,
     organizer: Option<String>,
     sequence: u64,
@@ -149,6 +155,12 @@ impl Component {
                 let text = plain(bytes.get(line.value.clone()).unwrap_or_default());
                 self.visible.push((name, text));
             }
+            vendor if is_vendor_link(vendor) => {
+                let link = plain(bytes.get(line.value.clone()).unwrap_or_default());
+                if !link.is_empty() {
+                    self.vendor_links.insert((name, link));
+                }
+            }
             _ => {}
         }
     }
@@ -177,19 +189,22 @@ fn components(content: &[u8]) -> BTreeMap<String, Component> {
         .collect()
 }
 
+/// Whether an X- property, in capitals, holds a vendor's meeting link.
+fn is_vendor_link(name: &str) -> bool {
+    name.starts_with("X-MICROSOFT-SKYPETEAMS")
+        || name.starts_with("X-MICROSOFT-ONLINEMEETING")
+        || name.starts_with("X-MICROSOFT-SCHEDULINGSERVICE")
+        || name == "X-MICROSOFT-CONFERENCETELURI"
+        || name == "X-GOOGLE-CONFERENCE"
+}
+
 /// The X- properties of vendors' meeting links in an event, each with its value: what DAViCal leaves as
 /// it was in attendees' copies.
 pub(super) fn vendor_links(content: &[u8]) -> BTreeSet<(String, String)> {
     let document = Document::parse(content);
     let named = document.lines.iter().map(|line| (line.name(content).to_ascii_uppercase(), line));
     named
-        .filter(|(name, _)| {
-            name.starts_with("X-MICROSOFT-SKYPETEAMS")
-                || name.starts_with("X-MICROSOFT-ONLINEMEETING")
-                || name.starts_with("X-MICROSOFT-SCHEDULINGSERVICE")
-                || name == "X-MICROSOFT-CONFERENCETELURI"
-                || name == "X-GOOGLE-CONFERENCE"
-        })
+        .filter(|(name, _)| is_vendor_link(name))
         .map(|(name, line)| (name, line.value(content).into_owned()))
         .filter(|(_, value)| !value.is_empty())
         .collect()
@@ -253,6 +268,14 @@ mod tests {
             compare(&event(WRITTEN), b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", |_| false, by_standard).missing,
             ["the event"]
         );
+    }
+
+    #[test]
+    fn a_vendors_link_that_came_back_is_seen_and_one_that_went_is_not() {
+        let link = |value: &str| format!("{WRITTEN}X-GOOGLE-CONFERENCE:{value}\r\n");
+        assert_eq!(against(&link("https://old/1")).text, ["X-GOOGLE-CONFERENCE"]);
+        let written = event(&link("https://new/1"));
+        assert!(compare(&written, &event(WRITTEN), |_| false, by_standard).text.is_empty());
     }
 
     #[test]

@@ -396,11 +396,12 @@ impl CalDavUserCalendar {
                 ),
             ));
         }
+        let says_the_same = found.missing.is_empty() && found.text.is_empty() && found.reset.is_empty();
         Ok(Updated {
             version: stored.tags.version(),
             attendees_told: if scheduled { found.told } else { 0 },
             remarks,
-            read_back: if as_written {
+            read_back: if says_the_same {
                 ReadBack::AsWritten
             } else {
                 let meeting = self.meeting(stored, Timestamp::UNIX_EPOCH).ok().flatten();
