@@ -288,8 +288,7 @@ impl Undoer<'_> {
             };
             let sender = self.engine.connectors.sender.as_deref();
             let store = &*self.engine.store;
-            let mut mailings =
-                store.mailings(self.lease.request, std::slice::from_ref(&entry.event)).await?;
+            let mut mailings = store.mailings(self.lease.request, std::slice::from_ref(&entry.event)).await?;
             let mailings = mailings.remove(&entry.event).unwrap_or_default();
             let told = mail::tell(store, sender, self.lease, self.user, &update, mailings).await?;
             if let Some(pending) = told.pending {

@@ -105,6 +105,15 @@ proptest! {
     }
 }
 
+/// What property tests found once.
+#[test]
+fn anchors_around_nothing_are_no_blocks() {
+    let anchor = "<a href=\"https://zoom.us/j/987654321\">";
+    let text =
+        format!("https://meet.google.com/abc-defg-hijJoin Skype Meeting{anchor}{anchor}</a></a>\n\u{ae6}");
+    check(recogniser(), BodyFormat::Html, &text);
+}
+
 fn fixtures() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
     ["corpus/dev", "recognise"]

@@ -251,13 +251,18 @@ fn belongs(lines: &[Line], kind: Rule) -> bool {
 /// Turns links that only look like a meeting into join links where the text around says so.
 fn promote(lines: &mut [Line]) {
     let says = |word: &str| lines.iter().any(|l| l.text.len() <= 400 && contains_word(&l.text, word));
-    let skype = lines.iter().any(|l| l.marker.is_some() || l.rule == Some(Rule::Dots))
-        || says("skype")
-        || says("lync");
-    let button = says("bigbluebutton") || says("greenlight");
-    let jitsi_part =
-        lines.iter().any(|l| l.links.iter().any(|k| k.link == Some(Link::Part(Platform::JITSI))));
-    let jitsi = jitsi_part || says("jitsi");
+    // Words are looked for only where a link waits for them.
+    let links = || lines.iter().flat_map(|l| &l.links);
+    let weak = |platform: &Platform| {
+        links().any(|k| matches!(&k.link, Some(Link::Weak(join)) if join.platform == *platform))
+    };
+    let skype = weak(&Platform::SFB)
+        && (lines.iter().any(|l| l.marker.is_some() || l.rule == Some(Rule::Dots))
+            || says("skype")
+            || says("lync"));
+    let button = weak(&Platform::BIG_BLUE_BUTTON) && (says("bigbluebutton") || says("greenlight"));
+    let unsure = links().any(|k| matches!(&k.link, Some(Link::Weak(_)) | None));
+    let jitsi = unsure && (links().any(|k| k.link == Some(Link::Part(Platform::JITSI))) || says("jitsi"));
     let teams = lines.iter().any(|l| {
         l.links.iter().any(|k| match &k.link {
             Some(Link::Join(join)) => join.platform == Platform::TEAMS,

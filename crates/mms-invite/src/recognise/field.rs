@@ -72,11 +72,19 @@ fn value(text: &str, id: bool) -> Option<String> {
     (!word.is_empty() && word.len() <= 64 && word.chars().any(char::is_alphanumeric)).then(|| word.to_owned())
 }
 
+/// Digits of the shortest telephone number.
+const MIN_DIGITS: usize = 6;
+
+/// Whether there are digits enough for a telephone number.
+fn has_digits(text: &str) -> bool {
+    text.bytes().filter(u8::is_ascii_digit).count() >= MIN_DIGITS
+}
+
 /// Whether the line shows a telephone number: a run of 7 to 15 digits that begins with `+` or `(`, has
 /// pauses (`,,`), or stands beside words about telephones.
 pub(super) fn has_telephone_number(line: &Line) -> bool {
     let text = line.text.as_str();
-    if text.len() > 400 || text.contains('@') && !text.contains('+') {
+    if text.len() > 400 || !has_digits(text) || text.contains('@') && !text.contains('+') {
         return false;
     }
     let identifies = line.labels.iter().any(|hit| {
@@ -110,6 +118,9 @@ pub(super) fn has_telephone_number(line: &Line) -> bool {
 /// and a place behind it. `listed` says that such a list is going on.
 pub(super) fn is_number_line(line: &Line, listed: bool) -> bool {
     let text = line.text.as_str();
+    if !has_digits(text) {
+        return false;
+    }
     let lower = text.to_lowercase();
     let marked = line.telephone || text.contains(",,") || ["toll", "(us)"].iter().any(|m| lower.contains(m));
     if !(listed || marked) || !has_telephone_number(line) {
@@ -351,7 +362,7 @@ const COUNTRIES: &[&str] = &[
 fn is_telephone_number(number: &str, speaks: bool, line: &str) -> bool {
     let main = number.split(",,").next().unwrap_or_default().trim();
     let digits = main.bytes().filter(u8::is_ascii_digit).count();
-    if !(6..=18).contains(&digits) {
+    if !(MIN_DIGITS..=18).contains(&digits) {
         return false;
     }
     let address = main.split('.').count() == 4 && !main.starts_with('+');

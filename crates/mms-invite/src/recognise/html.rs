@@ -267,8 +267,18 @@ impl<'a> Scanner<'a> {
         let mut rest = piece;
         let mut at = self.at;
         while let Some(c) = rest.chars().next() {
-            let (c, length) = if c == '&' { entity(rest) } else { (c, c.len_utf8()) };
-            self.visible(c, at, length);
+            let word = rest.get(..rest.find(|c| c == '&' || is_space(c)).unwrap_or(rest.len()));
+            let length = match word.filter(|word| !word.is_empty()) {
+                Some(word) => {
+                    self.visible_run(word, at, word.len());
+                    word.len()
+                }
+                None => {
+                    let (c, length) = if c == '&' { entity(rest) } else { (c, c.len_utf8()) };
+                    self.visible(c, at, length);
+                    length
+                }
+            };
             at += length;
             rest = rest.get(length..).unwrap_or_default();
         }
@@ -282,8 +292,13 @@ impl<'a> Scanner<'a> {
             }
             return;
         }
+        self.visible_run(c.encode_utf8(&mut [0; 4]), at, length);
+    }
+
+    /// Characters other than white space that the source spells in `length` bytes from `at` on.
+    fn visible_run(&mut self, run: &str, at: usize, length: usize) {
         self.begin(at);
-        self.line.push(c, at, length, self.top());
+        self.line.push_run(run, at, length, self.top());
         self.line.source.end = at + length;
     }
 

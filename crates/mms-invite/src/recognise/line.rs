@@ -102,8 +102,13 @@ pub(super) struct Line {
 impl Line {
     /// Appends a character that the source spells in `length` bytes from `at` on.
     pub(super) fn push(&mut self, c: char, at: usize, length: usize, element: usize) {
+        self.push_run(c.encode_utf8(&mut [0; 4]), at, length, element);
+    }
+
+    /// Appends characters that the source spells in `length` bytes from `at` on.
+    pub(super) fn push_run(&mut self, run: &str, at: usize, length: usize, element: usize) {
         let start = self.text.len();
-        self.text.push(c);
+        self.text.push_str(run);
         let end = self.text.len();
         match self.pieces.last_mut() {
             Some(last)

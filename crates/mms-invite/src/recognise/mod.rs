@@ -279,10 +279,10 @@ impl Recogniser {
             }
         }
         blocks.sort_by_key(|block| (block.body, block.range.start));
-        // Ranges never overlap, whatever elements a broken document claims to have.
+        // Ranges hold something and never overlap, whatever elements a broken document claims to have.
         let mut end = (0, 0);
         blocks.retain(|block| {
-            let apart = block.body != end.0 || block.range.start >= end.1;
+            let apart = (block.body != end.0 || block.range.start >= end.1) && !block.range.is_empty();
             if apart {
                 end = (block.body, block.range.end);
             }

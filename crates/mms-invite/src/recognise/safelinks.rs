@@ -5,11 +5,40 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use url::Url;
 
+use super::url::plain_host;
+
 /// Wrappers nest (SafeLinks around Proofpoint); more layers than this are an attack or a loop.
 const MAX_LAYERS: usize = 5;
 
 /// Longer links are left alone: no scanner writes them, and decoding costs memory.
 const MAX_LENGTH: usize = 16 * 1024;
+
+/// Domains of the wrappers; links to any other host are nobody's.
+const WRAPPERS: &[&str] = &[
+    "safelinks.protection.outlook.com",
+    "safelinks.protection.office365.us",
+    "safelinks.protection.partner.outlook.cn",
+    "statics.teams.cdn.office.net",
+    "trendmicro.com",
+    "fireeye.com",
+    "protection.sophos.com",
+    "clicktime.symantec.com",
+    "urlsand.esvalabs.com",
+    "link.edgepilot.com",
+    "protect.checkpoint.com",
+    "url.avanan.click",
+    "urldefense.proofpoint.com",
+    "urldefense.com",
+    "urldefense.us",
+    "linkprotect.cudasvc.com",
+    "secure-web.cisco.com",
+    "google.com",
+    "deref-mail.com",
+    "deref-gmx.net",
+    "deref-gmx.com",
+    "deref-web.de",
+    "deref-1und1.de",
+];
 
 /// The link that `url` leads to, with every known wrapper taken off. What cannot be decoded
 /// (Mimecast keeps the target on its servers) comes back as it is.
@@ -26,6 +55,9 @@ pub(super) fn unwrap(url: &str) -> Cow<'_, str> {
 
 fn peel(wrapped: &str) -> Option<String> {
     if wrapped.len() > MAX_LENGTH || !wrapped.contains("://") {
+        return None;
+    }
+    if plain_host(wrapped).is_some_and(|host| !WRAPPERS.iter().any(|domain| within(host, domain))) {
         return None;
     }
     let url = Url::parse(wrapped).ok()?;

@@ -77,18 +77,25 @@ fn line(text: &str, range: Range<usize>, links: Vec<Written>) -> Line {
 
 /// Appends text with white space collapsed and widens the source range over what is visible.
 fn append(line: &mut Line, piece: &str, offset: usize) {
-    for (at, c) in piece.char_indices() {
-        if is_space(c) {
+    let mut rest = piece;
+    let mut at = offset;
+    while let Some(c) = rest.chars().next() {
+        let length = if is_space(c) {
             if !line.text.is_empty() && !line.text.ends_with(' ') {
-                line.push(' ', offset + at, c.len_utf8(), 0);
+                line.push(' ', at, c.len_utf8(), 0);
             }
-            continue;
-        }
-        if line.text.is_empty() && line.links.is_empty() {
-            line.source.start = offset + at;
-        }
-        line.push(c, offset + at, c.len_utf8(), 0);
-        line.source.end = offset + at + c.len_utf8();
+            c.len_utf8()
+        } else {
+            let word = rest.get(..rest.find(is_space).unwrap_or(rest.len())).unwrap_or_default();
+            if line.text.is_empty() && line.links.is_empty() {
+                line.source.start = at;
+            }
+            line.push_run(word, at, word.len(), 0);
+            line.source.end = at + word.len();
+            word.len()
+        };
+        at += length;
+        rest = rest.get(length..).unwrap_or_default();
     }
 }
 

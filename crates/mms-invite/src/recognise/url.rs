@@ -126,7 +126,7 @@ impl<'a> Address<'a> {
 
 /// The host of an address in which nothing needs to be decoded, as nearly all are: a lower-case name of a public
 /// domain, no user, no port.
-fn plain_host(raw: &str) -> Option<&str> {
+pub(super) fn plain_host(raw: &str) -> Option<&str> {
     let rest = raw.strip_prefix("https://").or_else(|| raw.strip_prefix("http://"))?;
     let host = rest.get(..rest.find(['/', '?', '#']).unwrap_or(rest.len()))?;
     let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');

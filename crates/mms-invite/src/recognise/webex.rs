@@ -42,9 +42,10 @@ pub(super) fn classify(address: &Address<'_>) -> Option<Link> {
 /// Whether the line holds the address by which Skype for Business reaches a Webex room:
 /// `user@lync.webex.com` or `user.site@lync.webex.com`.
 pub(super) fn is_room_address(line: &str) -> bool {
-    line.split_whitespace().any(|word| {
-        word.trim_matches(|c: char| !c.is_alphanumeric())
-            .split_once('@')
-            .is_some_and(|(user, host)| !user.is_empty() && host.eq_ignore_ascii_case("lync.webex.com"))
-    })
+    line.contains('@')
+        && line.split_whitespace().any(|word| {
+            word.trim_matches(|c: char| !c.is_alphanumeric())
+                .split_once('@')
+                .is_some_and(|(user, host)| !user.is_empty() && host.eq_ignore_ascii_case("lync.webex.com"))
+        })
 }
