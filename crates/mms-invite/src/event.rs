@@ -1,6 +1,7 @@
 //! Meetings read out of an iCalendar text.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use calcard::icalendar::ICalendar;
 use calcard::icalendar::dates::TimeOrDelta;
@@ -127,7 +128,7 @@ fn meeting(
             start,
             // What is over stays as it is, whatever it says.
             recognition: if upcoming {
-                find(document, component, recogniser).1.recognition
+                find(document, component, recogniser).1.recognition.clone()
             } else {
                 mms_model::Recognition::None
             },
@@ -233,7 +234,7 @@ pub(crate) fn find<'d>(
     document: &'d Document<'_>,
     component: &'d Component,
     recogniser: &Recogniser,
-) -> (Sources<'d>, Findings) {
+) -> (Sources<'d>, Arc<Findings>) {
     let mut sources = Sources::default();
     for line in document.own_lines(component) {
         let name = line.name(document.bytes).to_ascii_uppercase();
@@ -253,7 +254,7 @@ pub(crate) fn find<'d>(
             _ => {}
         }
     }
-    let findings = recogniser.event(&EventText {
+    let findings = recogniser.event_again(&EventText {
         bodies: sources
             .bodies
             .iter()

@@ -100,10 +100,11 @@ pub(crate) const RECORDS_OF: &str = "SELECT detail FROM record
     WHERE request = (SELECT seq FROM request WHERE id = $1) AND event IN (SELECT value FROM json_each($2))
     ORDER BY event";
 
-pub(crate) const JOURNAL: &str = "INSERT INTO journal
-    (request, event, uid, state, version, targets, record, at, content)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-    ON CONFLICT (request, event) DO UPDATE SET uid = excluded.uid, state = excluded.state,
+/// Followed by rows.
+pub(crate) const JOURNAL: &str =
+    "INSERT INTO journal (request, event, uid, state, version, targets, record, at, content) ";
+pub(crate) const JOURNAL_AGAIN: &str =
+    " ON CONFLICT (request, event) DO UPDATE SET uid = excluded.uid, state = excluded.state,
         version = excluded.version, targets = excluded.targets, record = excluded.record, at = excluded.at,
         content = excluded.content, undone = NULL
     WHERE journal.state IN ('Planned', 'Abandoned')";

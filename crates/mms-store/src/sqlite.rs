@@ -25,6 +25,9 @@ use crate::lock::{DaemonLock, SignOfLife, has_ended};
 use crate::row::{from_json, instant, journal_name, json, mailing_name, micros};
 use crate::{content, failure, row, sql};
 
+/// Rows of the journal in one statement: SQLite takes 32,766 parameters.
+const JOURNAL_ROWS: usize = 100;
+
 /// How a process uses the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -238,6 +241,43 @@ impl SqliteStore {
                 .execute(&mut *connection)
                 .await
                 .map_err(|e| self.fail(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Notes entries by one statement.
+    async fn put_journal(
+        &self,
+        connection: &mut SqliteConnection,
+        seq: i64,
+        request: RequestId,
+        entries: &[(JournalEntry, Vec<Address>)],
+    ) -> Result<(), StoreError> {
+        let rows = entries
+            .iter()
+            .map(|(entry, _)| {
+                let content = content::pack(&entry.original, &entry.written)?;
+                Ok((entry, json(&entry.targets)?, json(&entry.record)?, content))
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let mut query = QueryBuilder::<Sqlite>::new(sql::JOURNAL);
+        query.push_values(rows, |mut row, (entry, targets, record, content)| {
+            row.push_bind(seq)
+                .push_bind(&entry.event.0)
+                .push_bind(&entry.uid)
+                .push_bind(journal_name(entry.state))
+                .push_bind(&entry.version.0)
+                .push_bind(targets)
+                .push_bind(record)
+                .push_bind(micros(entry.at))
+                .push_bind(content);
+        });
+        query.push(sql::JOURNAL_AGAIN);
+        let noted = query.build().persistent(false).execute(connection).await.map_err(|e| self.fail(&e))?;
+        if noted.rows_affected() < entries.len() as u64 {
+            return Err(StoreError::Database(format!(
+                "an event of request {request} was migrated already; its journal entry is not replaced"
+            )));
         }
         Ok(())
     }
@@ -647,26 +687,8 @@ impl RequestStore for SqliteStore {
         }
         let mut transaction = self.begin().await?;
         let seq = self.held(&mut transaction, lease).await?;
-        for (entry, _) in entries {
-            let noted = sqlx::query(sql::JOURNAL)
-                .bind(seq)
-                .bind(&entry.event.0)
-                .bind(&entry.uid)
-                .bind(journal_name(entry.state))
-                .bind(&entry.version.0)
-                .bind(json(&entry.targets)?)
-                .bind(json(&entry.record)?)
-                .bind(micros(entry.at))
-                .bind(content::pack(&entry.original, &entry.written)?)
-                .execute(&mut *transaction)
-                .await
-                .map_err(|e| self.fail(&e))?;
-            if noted.rows_affected() == 0 {
-                return Err(StoreError::Database(format!(
-                    "the event {} of request {} was migrated already; its journal entry is not replaced",
-                    entry.event.0, lease.request
-                )));
-            }
+        for entries in entries.chunks(JOURNAL_ROWS) {
+            self.put_journal(&mut transaction, seq, lease.request, entries).await?;
         }
         let mails: Vec<_> = entries.iter().map(|(entry, to)| (&entry.event, to.as_slice())).collect();
         self.put_mailings(&mut transaction, seq, false, &mails).await?;

@@ -15,6 +15,7 @@ mod teams;
 mod undo;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use mms_model::{Address, Attendee, EventId, Instance, InstanceId, Meeting, Recognition, User, Version};
@@ -214,7 +215,7 @@ impl Item {
                     start: component.start,
                     // What is over stays as it is, whatever it says.
                     recognition: if upcoming {
-                        component.find(recogniser).recognition
+                        component.find(recogniser).recognition.clone()
                     } else {
                         Recognition::None
                     },
@@ -287,7 +288,7 @@ impl Component {
 
     /// What the recogniser finds in the component. [`Findings::properties`] counts the named properties in
     /// their order, and behind them what the server says.
-    fn find(&self, recogniser: &Recogniser) -> Findings {
+    fn find(&self, recogniser: &Recogniser) -> Arc<Findings> {
         let online = &self.online_meeting;
         let told = [
             ("joinUrl", &online.join_url),
@@ -296,7 +297,7 @@ impl Component {
         ];
         let named = self.properties.iter().map(|(property, value)| (property.name(), value.as_str()));
         let told = told.iter().filter_map(|(name, value)| value.as_deref().map(|value| (*name, value)));
-        recogniser.event(&EventText {
+        recogniser.event_again(&EventText {
             bodies: self.body.iter().map(Body::part).collect(),
             location: Some(self.location.as_str()).filter(|location| !location.is_empty()),
             properties: named.chain(told).collect(),

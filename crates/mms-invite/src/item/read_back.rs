@@ -37,10 +37,9 @@ pub fn read_back(written: &Item, read: &Item, recogniser: &Recogniser) -> ReadBa
                 found: "the component is gone".to_owned(),
             };
         };
-        let wanted = component.find(recogniser).recognition;
-        let found = now.find(recogniser).recognition;
-        if keys(&wanted) != keys(&found) {
-            return ReadBack::OtherMeeting { instance: instance(), found: named(&found) };
+        let (wanted, found) = (component.find(recogniser), now.find(recogniser));
+        if keys(&wanted.recognition) != keys(&found.recognition) {
+            return ReadBack::OtherMeeting { instance: instance(), found: named(&found.recognition) };
         }
         if other_text.is_none() && (shown(component) != shown(now) || component.location != now.location) {
             other_text = Some(instance());

@@ -42,9 +42,8 @@ impl Editor {
     /// The result must be recognised as the target and as nothing else.
     fn verify_item(&self, item: &Item, rewrite: &Rewrite) -> Result<(), RewriteError> {
         for replacement in &rewrite.replacements {
-            let recognition = item
-                .component(&replacement.instance)
-                .map_or(Recognition::None, |c| c.find(self.recogniser()).recognition);
+            let found = item.component(&replacement.instance).map(|c| c.find(self.recogniser()));
+            let recognition = found.as_ref().map_or(&Recognition::None, |found| &found.recognition);
             self.must_be_target(recognition, &replacement.target).map_err(|found| {
                 RewriteError::NotReplaceable { part: part_name(&replacement.instance), found }
             })?;

@@ -86,7 +86,7 @@ impl Step<'_> {
     /// Whether the item still holds the meeting that was written, or already that of before. The server may
     /// still know of the other one beside it.
     fn is_same_meeting(&self) -> bool {
-        let of = |component: &Component| component.find(self.recogniser).recognition;
+        let of = |component: &Component| component.find(self.recogniser).recognition.clone();
         let (was, became, is) = (of(self.was), of(self.became), of(self.is));
         let is = keys(&is);
         keys(&became).iter().chain(&keys(&was)).any(|key| is.contains(key))

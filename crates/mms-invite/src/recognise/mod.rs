@@ -20,6 +20,7 @@ mod merge;
 mod others;
 mod own;
 mod property;
+mod recent;
 mod safelinks;
 mod skype;
 mod teams;
@@ -29,6 +30,7 @@ mod webex;
 mod zoom;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use mms_model::{OnlineMeeting, Platform, Recognition};
 use regex::Regex;
@@ -40,6 +42,7 @@ use label::Vocabulary;
 use language::Votes;
 use line::{LINK, Line, LineLink, OBJECT, Piece, Rule};
 use merge::Source;
+use recent::Recent;
 pub(crate) use safelinks::percent_decode;
 use url::{Hosts, Join, Link};
 
@@ -193,6 +196,7 @@ pub struct Recogniser {
     hosts: Hosts,
     custom: Vec<(Platform, Regex)>,
     vocabulary: Vocabulary,
+    recent: Recent,
 }
 
 /// Patterns of administrators are bounded so that a configuration cannot eat the memory.
@@ -225,6 +229,7 @@ impl Recogniser {
             },
             custom: custom.collect::<Result<_, _>>()?,
             vocabulary,
+            recent: Recent::default(),
         })
     }
 
@@ -243,6 +248,11 @@ impl Recogniser {
             }),
             _ => None,
         }
+    }
+
+    /// The same as [`Recogniser::event`], for an event that may have been read lately.
+    pub(crate) fn event_again(&self, event: &EventText<'_>) -> Arc<Findings> {
+        self.recent.get_or(event, || self.event(event))
     }
 
     /// Recognises the meeting of an event.

@@ -125,8 +125,8 @@ impl Editor {
                 .named("VEVENT")
                 .find(|c| instance_id(&document, c) == replacement.instance)
                 .ok_or_else(|| not("the component is gone".to_owned()))?;
-            let recognition = find(&document, component, &self.recogniser).1.recognition;
-            self.must_be_target(recognition, &replacement.target).map_err(not)?;
+            let (_, found) = find(&document, component, &self.recogniser);
+            self.must_be_target(&found.recognition, &replacement.target).map_err(not)?;
         }
         Ok(())
     }
@@ -135,15 +135,15 @@ impl Editor {
     /// What was recognised instead.
     pub(crate) fn must_be_target(
         &self,
-        recognition: Recognition,
+        recognition: &Recognition,
         target: &JoinInformation,
     ) -> Result<(), String> {
         match recognition {
-            Recognition::One(meeting) if self.is_target(&meeting, target) => Ok(()),
-            Recognition::One(meeting) => Err(meeting.join_url.unwrap_or(meeting.key)),
+            Recognition::One(meeting) if self.is_target(meeting, target) => Ok(()),
+            Recognition::One(meeting) => Err(meeting.join_url.as_ref().unwrap_or(&meeting.key).clone()),
             Recognition::None => Err("no meeting".to_owned()),
             Recognition::Ambiguous(all) => {
-                let keys: Vec<_> = all.into_iter().map(|m| m.key).collect();
+                let keys: Vec<_> = all.iter().map(|m| m.key.as_str()).collect();
                 Err(keys.join(" and "))
             }
         }
