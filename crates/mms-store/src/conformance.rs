@@ -305,6 +305,9 @@ async fn rollbacks_are_journalled_and_found_again(store: &dyn RequestStore) {
     assert_eq!((mails.len(), mails[0].state, mails[0].to.as_str()), (1, MailingState::Due, "b@x.test"));
     store.advance(&lease, JournalState::RolledBack, &[(event, None)]).await.unwrap();
     store.end_rollback(&lease, "done", at(3)).await.unwrap();
+    let rolled_back =
+        store.list(&RequestFilter { id: Some(request.id), ..RequestFilter::default() }).await.unwrap();
+    assert_eq!(rolled_back[0].last_message, "done");
     assert!(store.interrupted_rollbacks(at(10)).await.unwrap().is_empty());
     assert!(claim(store, 3).await.is_some());
 }

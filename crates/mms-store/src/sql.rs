@@ -59,7 +59,8 @@ pub(crate) const BEGIN_ATTEMPT: &str = "INSERT INTO attempt (request, token, sta
 pub(crate) const END_ATTEMPT: &str =
     "UPDATE attempt SET ended = $3, message = $4 WHERE request = $1 AND token = $2";
 pub(crate) const END_ROLLBACK: &str =
-    "UPDATE request SET lease_worker = NULL, lease_until = NULL, modified = $2 WHERE seq = $1";
+    "UPDATE request SET lease_worker = NULL, lease_until = NULL, modified = $2, last_message = $3
+    WHERE seq = $1";
 pub(crate) const INTERRUPTED_ROLLBACKS: &str = "SELECT DISTINCT r.id FROM journal j JOIN request r ON r.seq = j.request
     WHERE j.state IN ('Undoing', 'Undone') AND (r.lease_until IS NULL OR r.lease_until <= $1 OR r.lease_until > $2)";
 

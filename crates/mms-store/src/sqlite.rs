@@ -447,6 +447,7 @@ impl RequestStore for SqliteStore {
         sqlx::query(sql::END_ROLLBACK)
             .bind(seq)
             .bind(micros(now))
+            .bind(message)
             .execute(&mut *transaction)
             .await
             .map_err(|e| self.fail(&e))?;

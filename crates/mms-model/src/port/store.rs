@@ -236,7 +236,7 @@ pub trait RequestStore: Send + Sync {
         lease: Duration,
     ) -> Result<Option<(MigrationRequest, Lease)>, StoreError>;
 
-    /// Ends the claim of a rollback, with a transition that says what came of it.
+    /// Ends the claim of a rollback. What came of it is the request's last message, and a transition says so.
     async fn end_rollback(&self, lease: &Lease, message: &str, now: Timestamp) -> Result<(), StoreError>;
 
     /// Requests with a rollback that nobody is at and that did not come to its end.
