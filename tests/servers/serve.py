@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Starts one real server on free loopback ports, says where it listens, and cleans up after itself.
 
-    serve.py radicale|xandikos|cyrus|davical|sogo|smtp [--users alice,bob] [--users-count N]
+    serve.py radicale|xandikos|cyrus|davical|sogo|smtp|slapd [--users alice,bob] [--users-count N]
 
 When the server answers, ONE line of JSON is printed on stdout. The server then runs until stdin is
 closed or a SIGTERM or SIGINT arrives; its processes are ended and its files are removed.
@@ -10,6 +10,8 @@ A calendar server prints
     {"name", "url", "scheduling", "users": [{"name", "password", "address", "calendar"}]}
 (`scheduling`: it delivers invitations itself, RFC 6638), the SMTP server
     {"name", "host", "port", "maildir"}
+and the directory
+    {"name", "url", "tls_url", "base", "user", "password", "certificate", "users": [{"name", "id", "upn"}]}
 """
 
 import argparse
@@ -20,7 +22,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from launch import cyrus, davical, radicale_server, smtp_sink, sogo, xandikos_server  # noqa: E402
+from launch import cyrus, davical, radicale_server, slapd, smtp_sink, sogo, xandikos_server  # noqa: E402
 from launch.session import Session, StartFailure  # noqa: E402
 
 SERVERS = {
@@ -30,6 +32,7 @@ SERVERS = {
     "davical": davical.start,
     "sogo": sogo.start,
     "smtp": smtp_sink.start,
+    "slapd": slapd.start,
 }
 
 

@@ -12,6 +12,7 @@ use mms_connectors::calendar::caldav::CalDav;
 use mms_connectors::calendar::graph::GraphCalendar;
 use mms_connectors::calendar::ics_folder::IcsFolder;
 use mms_connectors::directory::file::{FileDirectory, FileDirectorySettings, ImportErrors};
+use mms_connectors::directory::ldap::LdapDirectory;
 use mms_connectors::platform::jitsi::Jitsi;
 use mms_connectors::platform::teams::Teams;
 use mms_connectors::platform::template::Template;
@@ -25,7 +26,7 @@ use mms_model::{
 };
 use mms_store::{Access, SqliteStore};
 
-use crate::config::{self, CalendarKind, Config, PlatformKind};
+use crate::config::{self, CalendarKind, Config, DirectoryKind, PlatformKind};
 use crate::failure::Failure;
 use crate::nearest::nearest;
 
@@ -46,15 +47,28 @@ pub struct Installation {
 /// # Errors
 /// The file cannot be read, or something in it is wrong; with its line.
 pub fn directory(config: &Config) -> Result<Arc<dyn Directory>, Failure> {
-    Ok(Arc::new(file_directory(config)?))
+    Ok(match &config.directory {
+        DirectoryKind::File(file) => Arc::new(file_directory(config, &file.file)?),
+        DirectoryKind::Ldap(settings) => {
+            Arc::new(LdapDirectory::new(settings.as_ref().clone(), only_calendar(config))?)
+        }
+    })
 }
 
-/// The same with the lines of its users.
+/// Where there is one calendar only, users need not name it.
+fn only_calendar(config: &Config) -> Option<String> {
+    let mut names = config.calendars.keys();
+    match (names.next(), names.next()) {
+        (Some(only), None) => Some(only.clone()),
+        _ => None,
+    }
+}
+
+/// The directory in the file `path`, with the lines of its users.
 ///
 /// # Errors
 /// As [`directory`].
-pub fn file_directory(config: &Config) -> Result<FileDirectory, Failure> {
-    let path = &config.directory.file;
+pub fn file_directory(config: &Config, path: &Path) -> Result<FileDirectory, Failure> {
     if !path.exists() {
         let line =
             config::text_of(&config.path).ok().and_then(|text| config::line_of_section(&text, "directory"));
@@ -66,13 +80,7 @@ pub fn file_directory(config: &Config) -> Result<FileDirectory, Failure> {
             path.display()
         )));
     }
-    // Where there is one calendar only, users need not name it.
-    let mut names = config.calendars.keys();
-    let default_calendar = match (names.next(), names.next()) {
-        (Some(only), None) => Some(only.clone()),
-        _ => None,
-    };
-    let settings = FileDirectorySettings { path: path.clone(), default_calendar };
+    let settings = FileDirectorySettings { path: path.to_owned(), default_calendar: only_calendar(config) };
     FileDirectory::load(&settings).map_err(|errors| Failure::usage(first_of(&errors)))
 }
 

@@ -1,5 +1,5 @@
-//! Real servers for the tests: a CalDAV server with its users, and an SMTP server that keeps what it
-//! accepts. Each runs in a directory of its own on free loopback ports, and ends when it is dropped.
+//! Real servers for the tests: a CalDAV server with its users, an SMTP server that keeps what it
+//! accepts, and a directory. Each runs in a directory of its own on free loopback ports, and ends when it is dropped.
 //!
 //! The servers are started by `tests/servers/serve.py` under the Python of the tests: `$MMS_TEST_PYTHON`
 //! or `.test-venv/bin/python` in the workspace root, which `./test` makes.
@@ -7,9 +7,11 @@
 //! Everything here panics when it fails: a test that cannot have its server has failed.
 #![allow(clippy::expect_used, clippy::panic, reason = "development only; failing loudly is the purpose")]
 
+mod directory;
 mod launcher;
 mod mail;
 mod server;
 
+pub use directory::{DirectoryUser, Slapd};
 pub use mail::{Mail, SmtpSink};
 pub use server::{Server, TestUser};

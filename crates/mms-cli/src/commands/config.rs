@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use mms_model::port::RequestStore;
 
-use crate::config::{self, example::EXAMPLE, locate, show};
+use crate::config::{self, DirectoryKind, example::EXAMPLE, locate, show};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Format, Rows, Value, counted, print_text, tell};
@@ -71,16 +71,22 @@ fn check(context: &Context) -> Result<(), Failure> {
             ))
         })?;
     }
-    let directory = wiring::file_directory(&config)?;
+    let (users, listed) = match &config.directory {
+        DirectoryKind::File(settings) => {
+            let directory = wiring::file_directory(&config, &settings.file)?;
+            (counted(directory.len(), "user"), audit::users(&config, &settings.file, &directory))
+        }
+        DirectoryKind::Ldap(_) => ("a directory server".to_owned(), Vec::new()),
+    };
     wiring::check(&config)?;
     let mut findings = audit::folders(&config, &text);
     findings.extend(audit::untold(&config, &text));
-    findings.extend(audit::users(&config, &directory));
+    findings.extend(listed);
     report(&findings)?;
     print_text(&format!(
         "{} is good: {}, {}, {}. `mms doctor` tries it against the servers.\n",
         config.path.display(),
-        counted(directory.len(), "user"),
+        users,
         counted(config.calendars.len(), "calendar"),
         counted(config.platforms.len(), "platform")
     ))

@@ -8,14 +8,16 @@ mod tests {
     use std::path::Path;
 
     use super::super::parse;
-    use super::super::sections::{Engine, Retention};
+    use super::super::sections::{DirectoryKind, Engine, Retention};
     use super::EXAMPLE;
 
     #[test]
     fn the_example_is_a_configuration() {
         let config = parse(EXAMPLE, Path::new("/etc/mms/mms.toml")).unwrap();
         assert_eq!(config.calendars.len(), 1);
-        assert_eq!(config.directory.file, Path::new("/etc/mms/users.csv"));
+        assert!(
+            matches!(&config.directory, DirectoryKind::File(users) if users.file == Path::new("/etc/mms/users.csv"))
+        );
     }
 
     /// Every key that is only shown as a comment is a key, and its value is the default where it has one.

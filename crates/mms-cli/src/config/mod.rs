@@ -12,7 +12,7 @@ pub mod show;
 
 pub use duration::Duration;
 pub use read::{line_of_section, parse};
-pub use sections::{CalendarKind, Config, PlatformKind};
+pub use sections::{CalendarKind, Config, DirectoryKind, PlatformKind};
 
 use std::path::Path;
 

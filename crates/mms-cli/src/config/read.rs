@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::sections::{CalendarKind, Config, PlatformKind};
+use super::sections::{CalendarKind, Config, DirectoryKind, PlatformKind};
 use crate::nearest::nearest;
 
 const SECTIONS: &[&str] = &[
@@ -47,7 +47,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, String> {
             "organisation" => config.organisation = reader.section("organisation", value)?,
             "directory" => {
                 has_directory = true;
-                config.directory = reader.section("directory", value)?;
+                config.directory = reader.directory(span, value)?;
             }
             "calendar" => config.calendars = reader.calendars(value)?,
             "platform" => config.platforms = reader.platforms(value)?,
@@ -125,6 +125,20 @@ impl Reader<'_> {
             prepared.insert(key, value);
         }
         Ok(Spanned::new(span, DeValue::Table(prepared)))
+    }
+
+    /// A file where nothing else is said.
+    fn directory(&self, span: Range<usize>, value: Spanned<DeValue<'_>>) -> Result<DirectoryKind, String> {
+        let has_kind = value.get_ref().as_table().is_some_and(|table| table.contains_key("kind"));
+        let (kind, rest) = if has_kind {
+            self.kind("directory", span, value, &["file", "ldap"])?
+        } else {
+            ("file".to_owned(), value)
+        };
+        Ok(match kind.as_str() {
+            "ldap" => DirectoryKind::Ldap(Box::new(self.section("directory", rest)?)),
+            _ => DirectoryKind::File(self.section("directory", rest)?),
+        })
     }
 
     fn calendars(&self, value: Spanned<DeValue<'_>>) -> Result<BTreeMap<String, CalendarKind>, String> {
@@ -365,7 +379,9 @@ mod tests {
     #[test]
     fn a_minimal_configuration_suffices() {
         let config = parse(MINIMAL, Path::new("/etc/mms/mms.toml")).unwrap();
-        assert_eq!(config.directory.file, Path::new("/etc/mms/users.toml"));
+        assert!(
+            matches!(&config.directory, DirectoryKind::File(users) if users.file == Path::new("/etc/mms/users.toml"))
+        );
         assert_eq!(config.engine.max_attendees, 250);
         assert_eq!(config.store_path().file_name().unwrap(), "mms.db");
     }

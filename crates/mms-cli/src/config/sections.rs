@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use mms_connectors::calendar::caldav::CalDavSettings;
 use mms_connectors::calendar::graph::GraphCalendarSettings;
 use mms_connectors::calendar::ics_folder::IcsFolderSettings;
+use mms_connectors::directory::ldap::LdapDirectorySettings;
 use mms_connectors::platform::jitsi::JitsiSettings;
 use mms_connectors::platform::teams::TeamsSettings;
 use mms_connectors::platform::template::TemplateSettings;
@@ -23,7 +24,7 @@ pub struct Config {
     /// `[organisation]`
     pub organisation: Organisation,
     /// `[directory]`
-    pub directory: Directory,
+    pub directory: DirectoryKind,
     /// `[calendar.NAME]`
     pub calendars: BTreeMap<String, CalendarKind>,
     /// `[platform.NAME]`
@@ -52,10 +53,19 @@ pub struct Organisation {
     pub domains: Vec<String>,
 }
 
-/// The users.
+/// `[directory]`, by its `kind`: where the users are listed.
+#[derive(Debug, Clone)]
+pub enum DirectoryKind {
+    /// `kind = "file"`, or no kind: a `.toml` or `.csv` file.
+    File(FileDirectory),
+    /// `kind = "ldap"`: Active Directory.
+    Ldap(Box<LdapDirectorySettings>),
+}
+
+/// A file of users.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Directory {
+pub struct FileDirectory {
     /// A `.toml` or `.csv` file of users.
     pub file: PathBuf,
 }
@@ -170,7 +180,7 @@ impl Config {
         Self {
             path,
             organisation: Organisation::default(),
-            directory: Directory::default(),
+            directory: DirectoryKind::File(FileDirectory::default()),
             calendars: BTreeMap::new(),
             platforms: BTreeMap::new(),
             smtp: None,
@@ -223,6 +233,20 @@ impl Config {
                     graph.access().map_err(|(key, problem)| (section, format!("\"{key}\": {problem}")))?;
                 }
                 CalendarKind::Ics(_) => {}
+            }
+        }
+        if let DirectoryKind::Ldap(ldap) = &self.directory {
+            let problem = |(key, problem)| ("directory".to_owned(), format!("\"{key}\": {problem}"));
+            ldap.server().map_err(problem)?;
+            for name in
+                [&ldap.calendar_on_premises, &ldap.calendar_online, &ldap.calendar].into_iter().flatten()
+            {
+                if !self.calendars.contains_key(name) {
+                    return wrong(
+                        "directory",
+                        &format!("there is no [calendar.{name}]: correct the name, or add the section"),
+                    );
+                }
             }
         }
         for (name, platform) in &self.platforms {

@@ -85,8 +85,8 @@ pub fn needs_mail(config: &Config) -> bool {
 }
 
 /// Users who cannot be migrated as they are listed, and addresses of two users.
-pub fn users(config: &Config, directory: &FileDirectory) -> Vec<Finding> {
-    let file = config.directory.file.display().to_string();
+pub fn users(config: &Config, file: &Path, directory: &FileDirectory) -> Vec<Finding> {
+    let file = file.display().to_string();
     if directory.is_empty() {
         return vec![Finding {
             is_error: true,

@@ -5,12 +5,13 @@ use std::path::Path;
 use mms_connectors::calendar::ics_folder::IcsFolderSettings;
 use mms_connectors::calendar::{caldav, graph};
 use mms_connectors::diagnosis::DiagnosticStep;
+use mms_connectors::directory::ldap;
 use mms_connectors::platform::teams::Teams;
 use mms_connectors::sender::smtp::SmtpSender;
-use mms_model::port::{Directory as _, Scheduling};
+use mms_model::port::Scheduling;
 use mms_model::{Identity, SystemClock, User};
 
-use crate::config::{CalendarKind, Config, PlatformKind};
+use crate::config::{CalendarKind, Config, DirectoryKind, PlatformKind};
 use crate::failure::Failure;
 use crate::output::counted;
 use crate::wiring::audit::{self, Finding};
@@ -27,20 +28,8 @@ pub async fn diagnose(
         "configuration".to_owned(),
         DiagnosticStep::passed("file", format!("{} is read", config.path.display())),
     )];
-    let users = match users(config, identity).await {
-        Ok((users, findings)) => {
-            let all = DiagnosticStep::passed("file", counted(users.len(), "user"));
-            let found = findings.into_iter().take(MOST_FINDINGS).map(|finding| step("users", finding));
-            steps.extend(std::iter::once(all).chain(found).map(|step| ("directory".to_owned(), step)));
-            users
-        }
-        Err(failure) if identity.is_some() => return Err(failure),
-        Err(failure) => {
-            let advice = "mend the file that [directory] names; docs/directory.md describes it";
-            steps.push(("directory".to_owned(), DiagnosticStep::failed("file", failure.message, advice)));
-            Vec::new()
-        }
-    };
+    let (users, found) = users(config, identity).await?;
+    steps.extend(found.into_iter().map(|step| ("directory".to_owned(), step)));
     steps.push(("store".to_owned(), store(config).await));
     for (name, kind) in &config.calendars {
         let user =
@@ -59,13 +48,44 @@ pub async fn diagnose(
 /// Findings of the directory that are shown.
 const MOST_FINDINGS: usize = 20;
 
-/// The users that are tried, and what is wrong with the directory.
-async fn users(config: &Config, identity: Option<&Identity>) -> Result<(Vec<User>, Vec<Finding>), Failure> {
-    let directory = super::file_directory(config)?;
-    Ok(match identity {
-        Some(identity) => (vec![directory.resolve(identity).await?], Vec::new()),
-        None => (directory.users().await?, audit::users(config, &directory)),
-    })
+/// The users that are tried, and how the directory fares.
+async fn users(
+    config: &Config,
+    identity: Option<&Identity>,
+) -> Result<(Vec<User>, Vec<DiagnosticStep>), Failure> {
+    let mut steps = match &config.directory {
+        DirectoryKind::File(settings) => file_steps(config, &settings.file, identity.is_none()),
+        DirectoryKind::Ldap(settings) => {
+            ldap::diagnose(settings, super::only_calendar(config).as_deref()).await
+        }
+    };
+    if let Some(identity) = identity {
+        let user = super::directory(config)?.resolve(identity).await?;
+        steps.push(DiagnosticStep::passed("user", user.upn.clone()));
+        return Ok((vec![user], steps));
+    }
+    // What is wrong with it stands in the steps.
+    let users = match super::directory(config) {
+        Ok(directory) => directory.users().await.unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
+    Ok((users, steps))
+}
+
+/// Whether the file of users can be read, and where `all` are looked at, what is wrong in it.
+fn file_steps(config: &Config, file: &Path, all: bool) -> Vec<DiagnosticStep> {
+    match super::file_directory(config, file) {
+        Ok(directory) if all => {
+            let findings = audit::users(config, file, &directory).into_iter().take(MOST_FINDINGS);
+            let read = DiagnosticStep::passed("file", counted(directory.len(), "user"));
+            std::iter::once(read).chain(findings.map(|finding| step("users", finding))).collect()
+        }
+        Ok(_) => Vec::new(),
+        Err(failure) => {
+            let advice = "mend the file that [directory] names; docs/directory.md describes it";
+            vec![DiagnosticStep::failed("file", failure.message, advice)]
+        }
+    }
 }
 
 fn step(name: &str, finding: Finding) -> DiagnosticStep {

@@ -1,3 +1,54 @@
 //! Directories of users.
 
 pub mod file;
+pub mod ldap;
+
+use mms_model::{Code, ErrorKind, Identity, PortError, User};
+
+/// The one user that `identity` names.
+fn only<'u>(identity: &Identity, found: &[&'u User]) -> Result<&'u User, PortError> {
+    match found {
+        [] => Err(unknown(identity)),
+        [user] => Ok(user),
+        several => Err(ambiguous(identity, several)),
+    }
+}
+
+/// What a form of identity is called in errors.
+fn form(identity: &Identity) -> &'static str {
+    match identity {
+        Identity::DistinguishedName(_) => "distinguished name",
+        Identity::ObjectId(_) => "object id",
+        Identity::Sip(_) => "SIP address",
+        Identity::Logon(_) => "domain\\logon",
+        Identity::UserPrincipalName(_) => "user principal name, SIP address or mail address",
+        Identity::DisplayName(_) => "display name",
+    }
+}
+
+fn unknown(identity: &Identity) -> PortError {
+    PortError::new(
+        ErrorKind::Permanent,
+        Code::UserNotFound,
+        format!("no user in the directory has the {} \"{identity}\"; check the spelling", form(identity)),
+    )
+}
+
+fn ambiguous(identity: &Identity, users: &[&User]) -> PortError {
+    const SHOWN: usize = 5;
+    let mut candidates: Vec<&str> = users.iter().take(SHOWN).map(|u| u.upn.as_str()).collect();
+    let more = format!("and {} more", users.len().saturating_sub(SHOWN));
+    if users.len() > SHOWN {
+        candidates.push(&more);
+    }
+    PortError::new(
+        ErrorKind::Permanent,
+        Code::UserAmbiguous,
+        format!(
+            "{} users have the {} \"{identity}\": {}; name the one that is meant by its user principal name",
+            users.len(),
+            form(identity),
+            candidates.join(", ")
+        ),
+    )
+}

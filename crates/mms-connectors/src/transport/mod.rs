@@ -10,6 +10,7 @@ mod failure;
 mod retry_after;
 mod session;
 mod settings;
+pub(crate) mod tls;
 mod token;
 
 pub use body::BodyReader;

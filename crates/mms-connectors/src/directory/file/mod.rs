@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use mms_model::port::Directory;
-use mms_model::{Code, ErrorKind, Identity, PortError, User};
+use mms_model::{Identity, PortError, User};
 use serde::Deserialize;
 
 pub use import_error::{ImportError, ImportErrors};
@@ -151,55 +151,12 @@ impl Directory for FileDirectory {
             .iter()
             .filter_map(|&position| self.users.get(position as usize))
             .collect();
-        match found.as_slice() {
-            [] => Err(unknown(identity)),
-            [user] => Ok((*user).clone()),
-            several => Err(ambiguous(identity, several)),
-        }
+        super::only(identity, &found).cloned()
     }
 
     async fn users(&self) -> Result<Vec<User>, PortError> {
         Ok(self.users.clone())
     }
-}
-
-/// What a form of identity is called in errors.
-fn form(identity: &Identity) -> &'static str {
-    match identity {
-        Identity::DistinguishedName(_) => "distinguished name",
-        Identity::ObjectId(_) => "object id",
-        Identity::Sip(_) => "SIP address",
-        Identity::Logon(_) => "domain\\logon",
-        Identity::UserPrincipalName(_) => "user principal name, SIP address or mail address",
-        Identity::DisplayName(_) => "display name",
-    }
-}
-
-fn unknown(identity: &Identity) -> PortError {
-    PortError::new(
-        ErrorKind::Permanent,
-        Code::UserNotFound,
-        format!("no user in the directory has the {} \"{identity}\"; check the spelling", form(identity)),
-    )
-}
-
-fn ambiguous(identity: &Identity, users: &[&User]) -> PortError {
-    const SHOWN: usize = 5;
-    let mut candidates: Vec<&str> = users.iter().take(SHOWN).map(|u| u.upn.as_str()).collect();
-    let more = format!("and {} more", users.len().saturating_sub(SHOWN));
-    if users.len() > SHOWN {
-        candidates.push(&more);
-    }
-    PortError::new(
-        ErrorKind::Permanent,
-        Code::UserAmbiguous,
-        format!(
-            "{} users have the {} \"{identity}\": {}; name the one that is meant by its user principal name",
-            users.len(),
-            form(identity),
-            candidates.join(", ")
-        ),
-    )
 }
 
 /// The text of a file without its byte order mark, or the line at which it is no UTF-8.

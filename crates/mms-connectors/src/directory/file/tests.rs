@@ -1,3 +1,5 @@
+use mms_model::Code;
+
 use super::*;
 
 fn csv(text: &str) -> Result<FileDirectory, ImportErrors> {

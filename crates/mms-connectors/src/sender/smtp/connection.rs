@@ -8,8 +8,6 @@ use mail_send::smtp::AssertReply;
 use mail_send::smtp::message::Parameters;
 use mail_send::{Credentials, SmtpClient};
 use mms_model::{Code, PortError};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 use smtp_proto::{EXT_SMTP_UTF8, EXT_START_TLS, EhloResponse};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -19,6 +17,7 @@ use tokio_rustls::TlsConnector;
 use super::message::Mail;
 use super::refusal::{self, Stage};
 use super::settings::{SmtpConfigurationError, SmtpSettings, TlsMode};
+use crate::transport::tls;
 
 /// What ends the data (RFC 5321 §4.1.1.4); the line end before it is the mail's own last one.
 const END_OF_DATA: &[u8] = b".\r\n";
@@ -137,33 +136,9 @@ fn boxed<T: Stream + 'static>(client: SmtpClient<T>) -> SmtpClient<Box<dyn Strea
     SmtpClient { stream: Box::new(client.stream), timeout: client.timeout }
 }
 
-/// TLS that trusts the system's authorities and those of `ca_file`.
 fn tls_connector(settings: &SmtpSettings) -> Result<TlsConnector, SmtpConfigurationError> {
-    let authorities = match &settings.ca_file {
-        None => Vec::new(),
-        Some(file) => {
-            let wrong =
-                |what: String| SmtpConfigurationError::new("ca_file", format!("{} {what}", file.display()));
-            let found = CertificateDer::pem_file_iter(file)
-                .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                .map_err(|error| wrong(format!("cannot be read as PEM: {error}")))?;
-            if found.is_empty() {
-                return Err(wrong("holds no certificate".to_owned()));
-            }
-            found
-        }
-    };
-    let unusable = |error: rustls::Error| SmtpConfigurationError::new("tls", error.to_string());
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier =
-        rustls_platform_verifier::Verifier::new_with_extra_roots(authorities, Arc::clone(&provider))
-            .map_err(unusable)?;
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(unusable)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+    let config = tls::client_config(settings.ca_file.as_deref())
+        .map_err(|(setting, problem)| SmtpConfigurationError::new(setting, problem))?;
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
