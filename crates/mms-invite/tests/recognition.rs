@@ -91,6 +91,47 @@ fn different_meetings_are_ambiguous() {
 }
 
 #[test]
+fn two_labelled_links_without_a_frame_are_ambiguous() {
+    for (label, one, other) in [
+        (
+            "Join Zoom Meeting",
+            "https://zoom.us/j/81111111111?pwd=abc",
+            "https://zoom.us/j/82222222222?pwd=def",
+        ),
+        (
+            "Join with Google Meet",
+            "https://meet.google.com/abc-defg-hij",
+            "https://meet.google.com/klm-nopq-rst",
+        ),
+        ("Microsoft Teams meeting\nClick here to join the meeting", LONG, &LONG.replace("AbC", "XyZ")),
+    ] {
+        for gap in ["\n", "\n\n", "\n\n\n"] {
+            let text = format!("{label}\n{one}{gap}{label}\n{other}");
+            let findings = event(&text, None, &[]);
+            assert!(
+                matches!(&findings.recognition, Recognition::Ambiguous(all) if all.len() == 2),
+                "{text:?}: {findings:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn words_of_skype_for_business_go_with_its_block_and_typed_ones_stay() {
+    let rule = ".".repeat(137);
+    let text = format!(
+        "Vorher\n{rule}\n--> An Skype-Besprechung teilnehmen <https://meet.lync.com/example/alice/AB12CD34>\n\
+         Das ist eine Onlinebesprechung für Skype for Business, die App, die zuvor als Lync bekannt war.\n\
+         Probleme beim Teilnehmen? Versuchen Sie es mit der Skype Web App <https://meet.lync.com/example/alice/AB12CD34?sl=1>\n\n\
+         Konferenz-ID: 4711987\n\
+         PIN für Einwahl vergessen? <https://dialin.example.org> | Hilfe <https://o15.officeredir.microsoft.com/r/rlidLync15>\n\n\
+         Bitte den Code nicht weitergeben!\n{rule}\nNachher"
+    );
+    let findings = event(&text, None, &[]);
+    assert_eq!(kept(&text, &findings), "Vorher\n#\n\nBitte den Code nicht weitergeben!\n#\nNachher");
+}
+
+#[test]
 fn text_between_two_blocks_of_a_meeting_survives() {
     let block = teams_block(LONG);
     let text = format!("Before\n{block}\nBetween\n{block}\nAfter");

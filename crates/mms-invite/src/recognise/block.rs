@@ -380,6 +380,9 @@ fn grow(lines: &[Line], index: usize, seed: &Seed, lowest: usize) -> (usize, usi
             }
             break;
         }
+        if introduces_another(lines, at, seed) {
+            break;
+        }
         let ours = is_block_line(line, seed, true) || said.is_value(line);
         if line.blank {
             gap += 1;
@@ -491,6 +494,18 @@ fn starts_another(line: &Line, seed: &Seed) -> bool {
     line.has(Label::Opening)
         || line.rule.is_some()
         || line.links.iter().filter_map(join_of).any(|join| !same_meeting(seed, join))
+}
+
+/// Whether the label at `at` stands over the link of another meeting: "Join Zoom Meeting", and its link below.
+fn introduces_another(lines: &[Line], at: usize, seed: &Seed) -> bool {
+    const REACH: usize = 4;
+    let heads = |line: &&Line| line.links.is_empty() && (line.has(Label::Join) || line.has(Label::Title));
+    if !lines.get(at).is_some_and(|line| heads(&line)) {
+        return false;
+    }
+    let below = lines.iter().skip(at + 1).filter(|line| !line.blank).take(REACH);
+    let leads_to = below.skip_while(heads).next();
+    leads_to.is_some_and(|line| line.links.iter().filter_map(join_of).any(|join| !same_meeting(seed, join)))
 }
 
 /// The closing rule of a Teams block that lost its opening one: what an administrator wrote between
@@ -606,8 +621,8 @@ fn kept(
         context.headings = opened || span.start + at > index;
         context.dial_in |= frame.is_some();
         let mut own = own::kept(line, context);
-        if frame.is_some() {
-            own.retain(|range| is_written(line, range, footer.contains(&at)));
+        if let Some(frame) = frame {
+            own.retain(|range| is_written(line, range, frame.rule, footer.contains(&at)));
         } else if line.text.trim() == OBJECT.to_string() && line.links.is_empty() {
             own.push(0..line.text.len());
         }
@@ -630,15 +645,29 @@ fn footer(block: &[Line]) -> Range<usize> {
 }
 
 /// Whether words inside a frame can be told from what a service or its administrator put there.
-fn is_written(line: &Line, range: &Range<usize>, footer: bool) -> bool {
-    let joins = line.links.iter().any(|link| join_of(link).is_some());
-    let valued = line.leading().is_some_and(|hit| own::takes_value(hit.label));
+fn is_written(line: &Line, range: &Range<usize>, rule: Rule, footer: bool) -> bool {
     if range.len() < line.text.trim().len() {
-        return joins || valued;
+        let joins = line.links.iter().any(|link| join_of(link).is_some());
+        let valued = line.leading().is_some_and(|hit| own::takes_value(hit.label));
+        return (joins || valued) && !is_link_text(line, range);
+    }
+    // "… for Skype for Business, the … app formerly known as Lync": the names stand in every language.
+    if rule == Rule::Dots && line.text.contains("Skype") && line.text.contains("Lync") {
+        return false;
     }
     let digits = line.text.bytes().filter(u8::is_ascii_digit).count();
     let numbers = digits >= 4 && line.residue() <= 60;
     !footer && line.links.is_empty() && !line.telephone && !numbers && line.leading().is_none()
+}
+
+/// Whether the words are the text of the link behind them, which Outlook writes out: "Forgot your PIN? <https://…>".
+fn is_link_text(line: &Line, range: &Range<usize>) -> bool {
+    let help = line.leading().is_some_and(|hit| hit.label == Label::Extra);
+    let next = line.links.iter().find(|link| link.at >= range.end);
+    next.is_some_and(|link| {
+        let adjoins = line.text.get(range.end..link.at).is_some_and(|between| between.trim().is_empty());
+        adjoins && (help || matches!(link.link, Some(Link::Part(_) | Link::Gateway(_))))
+    })
 }
 
 fn same_meeting(seed: &Seed, join: &Join) -> bool {

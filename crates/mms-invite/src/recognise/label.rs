@@ -236,6 +236,10 @@ const VOCABULARY: &[(&str, &[(Label, &str)])] = &[
             (Extra, "Download Teams"),
             (Extra, "Join on the web"),
             (Extra, "Trouble Joining?"),
+            (
+                Extra,
+                "This is an online meeting for Skype for Business, the professional meetings and communications app formerly known as Lync",
+            ),
             (Extra, "First online meeting?"),
             (Extra, "Forgot your dial-in PIN?"),
             (Extra, "Forgot your PIN?"),
