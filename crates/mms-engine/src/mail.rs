@@ -59,18 +59,18 @@ pub(crate) async fn tell(
                 let invitation = invitation(lease, user, update, &mailing.to);
                 let Some(sender) = sender else {
                     if interrupted {
-                        told.unconfirmed(&mailing.to);
+                        told.unconfirmed(&invitation);
                     } else {
                         told.pending = Some(not_configured());
                     }
                     continue;
                 };
                 if interrupted && sender.was_ending(&invitation.message_id).await != Some(false) {
-                    told.unconfirmed(&mailing.to);
+                    told.unconfirmed(&invitation);
                     continue;
                 }
                 match sender.prepare(&invitation).await {
-                    Ok(mail) => send(store, lease, update.event, &mailing.to, mail, &mut told).await?,
+                    Ok(mail) => send(store, lease, update.event, &invitation, mail, &mut told).await?,
                     Err(error) => {
                         not_taken(store, lease, update.event, &mailing.to, error, &mut told).await?
                     }
@@ -89,12 +89,24 @@ fn not_configured() -> PortError {
 }
 
 impl Told {
-    fn unconfirmed(&mut self, to: &Address) {
+    fn unconfirmed(&mut self, invitation: &Invitation) {
         self.count += 1;
-        self.remark = Some((
-            Code::UpdateUnconfirmed,
-            format!("the update for {to} was handed over but its taking was not seen: it is not sent again"),
-        ));
+        let Invitation { to, message_id, .. } = invitation;
+        let mail = format!("{to} (Message-ID <{message_id}>)");
+        match &mut self.remark {
+            Some((Code::UpdateUnconfirmed, message)) => {
+                message.push_str(", ");
+                message.push_str(&mail);
+            }
+            remark => {
+                *remark = Some((
+                    Code::UpdateUnconfirmed,
+                    format!(
+                        "handed over, but not seen to be taken, and not sent again: the update for {mail}"
+                    ),
+                ));
+            }
+        }
     }
 }
 
@@ -102,10 +114,11 @@ async fn send(
     store: &dyn RequestStore,
     lease: &Lease,
     event: &EventId,
-    to: &Address,
+    invitation: &Invitation,
     mail: Box<dyn Outbound>,
     told: &mut Told,
 ) -> Result<(), StoreError> {
+    let to = &invitation.to;
     store.mailed(lease, event, to, MailingState::Committing).await?;
     match mail.commit().await {
         Ok(()) => {
@@ -118,7 +131,7 @@ async fn send(
         }
         // It cannot be told whether the mail was taken, so it counts as taken.
         Err(_) => {
-            told.unconfirmed(to);
+            told.unconfirmed(invitation);
             Ok(())
         }
     }

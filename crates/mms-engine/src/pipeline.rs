@@ -765,7 +765,13 @@ impl Run<'_> {
             if let Some(code) = &record.code
                 && record.outcome != MeetingOutcome::Skipped
             {
-                *self.message = format!("{code}: {}: {}", record.title(), record.message);
+                // What has no subject is known by its file, which the message names already.
+                *self.message =
+                    if record.subject.trim().is_empty() && record.message.contains(&record.title()) {
+                        format!("{code}: {}", record.message)
+                    } else {
+                        format!("{code}: {}: {}", record.title(), record.message)
+                    };
             }
         }
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::context::{Context, administrator};
 use crate::failure::Failure;
-use crate::output::print_text;
+use crate::output::{Format, Rows, Value};
 use crate::wiring::{self, engine_failure};
 
 /// Arguments of `mms cancel`.
@@ -37,20 +37,23 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     if requests.is_empty() {
         return Err(Failure::not_found("no such migration: `mms status` lists them"));
     }
-    let mut cancelled = 0;
+    let mut cancelled = Rows::new(&["CorrelationId", "UserPrincipalName", "State"]);
     for request in requests.iter().filter(|request| request.state == State::Pending) {
         // It may begin between the look and the cancelling; then there is nothing to cancel.
         match installation.engine.cancel(request.id, &by).await {
-            Ok(_) => cancelled += 1,
-            Err(EngineError::NotAvailable(..)) => continue,
+            Ok(now) => cancelled.push(vec![
+                Value::text(now.id.to_string()),
+                Value::text(now.user.upn),
+                Value::text(now.state.name()),
+            ]),
+            Err(EngineError::NotAvailable(..)) => {}
             Err(error) => return Err(engine_failure(error)),
         }
-        print_text(&format!("{} of {} is cancelled\n", request.id, request.user.upn))?;
     }
-    if cancelled == 0 {
+    if cancelled.is_empty() {
         return Err(Failure::not_found(
             "no such migration waits: one in progress goes on to its end, one that ended can be taken back with `mms rollback`",
         ));
     }
-    Ok(())
+    context.output.print(&cancelled, Format::List, "")
 }

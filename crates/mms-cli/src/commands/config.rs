@@ -52,10 +52,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         Action::Check => check(context),
         Action::Show => show_effective(context),
         Action::Init { file } => init(file),
-        Action::Path => {
-            let path = locate::locate(context.named_config())?;
-            print_text(&format!("{}\n", std::path::absolute(&path).unwrap_or(path).display()))
-        }
+        Action::Path => path(context),
         Action::Tenant { meeting_migration_enabled } => tenant(context, *meeting_migration_enabled).await,
     }
 }
@@ -82,7 +79,13 @@ fn check(context: &Context) -> Result<(), Failure> {
     let mut findings = audit::folders(&config, &text);
     findings.extend(audit::untold(&config, &text));
     findings.extend(listed);
+    if context.output.format().is_some() {
+        print_findings(context, &findings)?;
+    }
     report(&findings)?;
+    if context.output.format().is_some() {
+        return Ok(());
+    }
     print_text(&format!(
         "{} is good: {}, {}, {}. `mms doctor` tries it against the servers.\n",
         config.path.display(),
@@ -90,6 +93,15 @@ fn check(context: &Context) -> Result<(), Failure> {
         counted(config.calendars.len(), "calendar"),
         counted(config.platforms.len(), "platform")
     ))
+}
+
+fn print_findings(context: &Context, findings: &[Finding]) -> Result<(), Failure> {
+    let mut rows = Rows::new(&["Severity", "Message"]);
+    for finding in findings {
+        let severity = if finding.is_error { "Error" } else { "Warning" };
+        rows.push(vec![Value::text(severity), Value::text(finding.to_string())]);
+    }
+    context.output.print(&rows, Format::List, "nothing is wrong with the configuration")
 }
 
 /// Findings of a kind that are printed; behind them their number.
@@ -118,9 +130,29 @@ fn report(findings: &[Finding]) -> Result<(), Failure> {
 
 fn show_effective(context: &Context) -> Result<(), Failure> {
     let config = context.config()?;
-    let text = show::effective(&config::text_of(&config.path)?, &config)
-        .map_err(|error| Failure::failed(format!("{} cannot be shown: {error}", config.path.display())))?;
-    print_text(&format!("# {}\n{text}", config.path.display()))
+    let failed =
+        |error: String| Failure::failed(format!("{} cannot be shown: {error}", config.path.display()));
+    let settings = show::effective(&config::text_of(&config.path)?, &config).map_err(failed)?;
+    if context.output.format().is_none() {
+        let text = toml::to_string_pretty(&settings).map_err(|error| failed(error.to_string()))?;
+        return print_text(&format!("# {}\n{text}", config.path.display()));
+    }
+    let mut rows = Rows::new(&["Setting", "Value"]);
+    for (name, value) in show::settings(&settings) {
+        rows.push(vec![Value::text(name), Value::from(value)]);
+    }
+    context.output.print(&rows, Format::List, "")
+}
+
+fn path(context: &Context) -> Result<(), Failure> {
+    let path = locate::locate(context.named_config())?;
+    let path = std::path::absolute(&path).unwrap_or(path).display().to_string();
+    if context.output.format().is_none() {
+        return print_text(&format!("{path}\n"));
+    }
+    let mut rows = Rows::new(&["Path"]);
+    rows.push(vec![Value::text(path)]);
+    context.output.print(&rows, Format::List, "")
 }
 
 fn init(file: &Path) -> Result<(), Failure> {

@@ -54,8 +54,8 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     let kept = dir.join("before.ics");
     fs::write(&kept, &before).map_err(|error| unusable(&dir, &error))?;
     print_text(&format!(
-        "{} people with {} meetings on Skype, Teams, Zoom, Webex and others now have calendars in {shown}.\n\
-         Their meetings move to Jitsi Meet; attendees are told by mail (to a mail server in this process).\n\n",
+        "{} people with {} meetings on Skype, Teams, Zoom, Webex and others\nnow have calendars in {shown}.\n\
+         Their meetings move to Jitsi Meet; attendees are told by mail\n(to a mail server in this process).\n\n",
         made.people.len(),
         made.meetings,
     ))?;
@@ -77,7 +77,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     let first = made.people.first().map_or("IDENTITY", |person| person.upn.as_str());
     print_text(&format!(
         "Go on in that folder:\n  cd {shown}\n  mms status --state failed\n  mms history {first}\n  \
-         mms migrate --all --to Jitsi          # a second run: nothing is left to do\n  mms rollback {first}\n\
+         mms migrate --all --to Jitsi   # a second run: nothing is left to do\n  mms rollback {first}\n\
          Your own calendars: `mms config init`, then `mms doctor` and `mms preview`.\n"
     ))
 }
@@ -166,7 +166,7 @@ fn show_mails(requests: &[MigrationRequest], post_box: &PostBox) -> Result<(), F
     let (mails, most) = post_box.taken();
     let invites: u64 = requests.iter().map(|request| request.counts.invites).sum();
     print_text(&format!(
-        "{mails} mails told the attendees of {invites} meetings; the most that one got for one meeting: {most}.\n\n"
+        "{mails} mails told the attendees of {invites} meetings;\nthe most that one got for one meeting: {most}.\n\n"
     ))
 }
 

@@ -2,13 +2,13 @@
 
 use mms_engine::Start;
 use mms_model::{
-    AttendeeChoice, MeetingOutcome, MeetingRecord, MigrationRequest, MigrationType, SourceMeetingType, State,
-    TargetMeetingType, User,
+    AttendeeChoice, Code, MeetingOutcome, MeetingRecord, MigrationRequest, MigrationType, SourceMeetingType,
+    State, TargetMeetingType, User,
 };
 
 use super::{history, preview, status};
 use crate::context::{Context, administrator};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::{Format, tell};
 use crate::progress::Progress;
 use crate::users::Choice;
@@ -152,5 +152,14 @@ fn ended(requests: &[MigrationRequest]) -> Result<(), Failure> {
     if waiting > 0 {
         parts.push(format!("{waiting} wait for another try: run this again later, or `mms serve`"));
     }
-    Err(Failure::failed(format!("of {} migrations {}", requests.len(), parts.join("; "))))
+    let message = format!("of {} migrations {}", requests.len(), parts.join("; "));
+    let mut unsuccessful = requests.iter().filter(|request| request.state != State::Succeeded);
+    let exit = if unsuccessful.all(was_unreachable) { Exit::Unreachable } else { Exit::Failed };
+    Err(Failure { exit, message })
+}
+
+/// Whether a request could not go on because a server did not answer.
+fn was_unreachable(request: &MigrationRequest) -> bool {
+    let code = request.last_message.split(':').next().and_then(|code| code.parse().ok());
+    matches!(code, Some(Code::CalendarUnreachable | Code::MailUnreachable))
 }

@@ -49,7 +49,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         "Message",
         "Changes",
     ]);
-    let is_list = context.output.format().is_none_or(|format| format == Format::List);
+    let format = context.output.format().unwrap_or(Format::List);
     let shows_diff = arguments.diff && context.output.format().is_none();
     let mut passed_over = 0;
     for user in &users {
@@ -64,7 +64,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
             if shows_diff {
                 print_text(&with_diff(&user.upn, planned, context.output.style()))?;
             }
-            rows.push(row(&user.upn, planned, is_list));
+            rows.push(row(&user.upn, planned, format));
         }
     }
     if !shows_diff || rows.is_empty() {
@@ -87,8 +87,9 @@ fn outcome(planned: &Previewed) -> &'static str {
     }
 }
 
-/// The row of a meeting; for people (`is_list`) with the lines that change instead of whole texts.
-fn row(upn: &str, planned: &Previewed, is_list: bool) -> Vec<Value> {
+/// The row of a meeting. What changes is shown as lines in a list, as the names of the parts in a cell, and
+/// to programs as whole texts.
+fn row(upn: &str, planned: &Previewed, format: Format) -> Vec<Value> {
     let record = &planned.record;
     vec![
         Value::text(upn),
@@ -99,10 +100,16 @@ fn row(upn: &str, planned: &Previewed, is_list: bool) -> Vec<Value> {
         Value::optional(record.old_url.clone()),
         Value::optional(record.new_url.clone()),
         Value::text(reason(record)),
-        if is_list {
-            Value::text(changes(&planned.changes, Style::plain()))
-        } else {
-            Value::List(planned.changes.iter().map(change).collect())
+        match format {
+            Format::List => Value::text(changes(&planned.changes, Style::plain())),
+            Format::Table | Format::Csv => {
+                let mut parts: Vec<&str> =
+                    planned.changes.iter().map(|change| change.part.as_str()).collect();
+                parts.sort_unstable();
+                parts.dedup();
+                Value::text(parts.join(", "))
+            }
+            Format::Json | Format::Jsonl => Value::List(planned.changes.iter().map(change).collect()),
         },
     ]
 }
@@ -143,8 +150,12 @@ pub fn changes(changes: &[PartChange], style: Style) -> String {
     for change in changes {
         let lines = diff::lines(&change.before, &change.after, style);
         if !lines.is_empty() {
-            let name = format!("{} ({})", change.part, one_line(instance(&change.instance)));
-            let _ = write!(text, "  {name}\n{lines}");
+            let _ = match &change.instance {
+                InstanceId::Master => write!(text, "  {}\n{lines}", change.part),
+                InstanceId::Exception(id) => {
+                    write!(text, "  {} (exception {})\n{lines}", change.part, one_line(id))
+                }
+            };
         }
     }
     text

@@ -39,7 +39,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, String> {
     let mut config = Config::new(path.to_owned());
     let base = config.base().to_owned();
     let reader = Reader { text, path, base: &base };
-    let document = DeTable::parse(text).map_err(|e| reader.error("", e.span(), e.message()))?;
+    let document = DeTable::parse(text).map_err(|e| reader.not_toml(&e))?;
     let mut has_directory = false;
     for (key, value) in document.into_inner() {
         let span = key.span();
@@ -233,6 +233,26 @@ impl Reader<'_> {
         format!("{}{line}: {section}{message}", self.path.display())
     }
 
+    fn not_toml(&self, error: &toml::de::Error) -> String {
+        let span = error.span();
+        let named = span.clone().and_then(|span| self.text.get(span)).filter(|key| !key.is_empty());
+        match (error.message(), named) {
+            ("duplicate key", Some(key)) => {
+                let above = span.as_ref().and_then(|span| self.text.get(..span.start)).unwrap_or_default();
+                let line = above.rsplit('\n').next().unwrap_or_default();
+                if line.trim_start().starts_with('[') {
+                    return self.error(
+                        "",
+                        span,
+                        &format!("the section \"{key}\" is there twice: make it one"),
+                    );
+                }
+                self.error(last_header(above), span, &format!("the key \"{key}\" is given twice: keep one"))
+            }
+            (message, _) => self.error("", span, message),
+        }
+    }
+
     fn line(&self, at: usize) -> usize {
         line_at(self.text, at)
     }
@@ -241,6 +261,12 @@ impl Reader<'_> {
     fn header(&self, section: &str) -> Option<Range<usize>> {
         header(self.text, section)
     }
+}
+
+/// The name of the last section whose header stands in `text`; empty where there is none.
+fn last_header(text: &str) -> &str {
+    let mut headers = text.lines().filter_map(|line| line.trim().strip_prefix('[')?.split_once(']'));
+    headers.next_back().map_or("", |(name, _)| name.trim_start_matches('[').trim())
 }
 
 fn header(text: &str, section: &str) -> Option<Range<usize>> {
@@ -418,6 +444,14 @@ mod tests {
         insta::assert_snapshot!(
             error(&format!("{MINIMAL}[engin]\n")),
             @r#"/etc/mms/mms.toml:6: the key "engin" is unknown: did you mean "engine"?"#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[engine]\nworkers = 2\nworkers = 3\n")),
+            @r#"/etc/mms/mms.toml:8: [engine] the key "workers" is given twice: keep one"#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{MINIMAL}[engine]\nworkers = 2\n[engine]\n")),
+            @r#"/etc/mms/mms.toml:8: the section "engine" is there twice: make it one"#
         );
         insta::assert_snapshot!(
             error(&format!("{MINIMAL}[engine]\nworkers = 2\nmax_atendees = 3\n")),

@@ -1,4 +1,4 @@
-//! The configuration in effect, as TOML.
+//! The configuration in effect.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use super::Config;
 ///
 /// # Errors
 /// The text is not the configuration's any more.
-pub fn effective(text: &str, config: &Config) -> Result<String, String> {
+pub fn effective(text: &str, config: &Config) -> Result<Table, String> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
     let mut store = config.store.clone();
     store.path = Some(config.store_path());
@@ -26,7 +26,22 @@ pub fn effective(text: &str, config: &Config) -> Result<String, String> {
     for (name, section) in sections {
         table.insert(name.to_owned(), section.map_err(|error| error.to_string())?);
     }
-    toml::to_string_pretty(&table).map_err(|error| error.to_string())
+    Ok(table)
+}
+
+/// Every setting under its full name, `engine.workers`.
+pub fn settings(table: &Table) -> Vec<(String, Value)> {
+    let mut settings = Vec::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) => {
+                let below = self::settings(inner).into_iter();
+                settings.extend(below.map(|(name, value)| (format!("{key}.{name}"), value)));
+            }
+            value => settings.push((key.clone(), value.clone())),
+        }
+    }
+    settings
 }
 
 /// Every file that a section names (`KEY_file`), under the name of its key.

@@ -8,6 +8,7 @@ mod table;
 mod value;
 
 pub use style::{Style, printable};
+pub use table::cut;
 pub use value::{Rows, Value};
 
 use std::io::{self, Write};

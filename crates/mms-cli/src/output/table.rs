@@ -98,7 +98,7 @@ fn narrow(names: &[&str], may_cut: &[bool], widths: &mut [usize], line: usize) {
 }
 
 /// Cuts a cell to so many cells of the terminal, with a mark where something is missing.
-fn cut(cell: &mut String, most: usize) {
+pub fn cut(cell: &mut String, most: usize) {
     if cell.width() <= most {
         return;
     }

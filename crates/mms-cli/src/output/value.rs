@@ -48,6 +48,18 @@ impl Value {
     }
 }
 
+impl From<toml::Value> for Value {
+    fn from(value: toml::Value) -> Self {
+        match value {
+            toml::Value::Integer(number) if number >= 0 => Self::Number(number.unsigned_abs()),
+            toml::Value::Boolean(boolean) => Self::Boolean(boolean),
+            toml::Value::Array(values) => Self::List(values.into_iter().map(Self::from).collect()),
+            toml::Value::String(text) => Self::Text(text),
+            other => Self::Text(other.to_string()),
+        }
+    }
+}
+
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

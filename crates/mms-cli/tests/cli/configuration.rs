@@ -103,6 +103,22 @@ fn a_wrong_key_names_file_line_and_what_was_meant() {
 }
 
 #[test]
+fn every_answer_about_the_configuration_comes_as_json_too() {
+    let it = Installation::new();
+    let path = it.mms(&["config", "path", "-o", "json"]).ends(0).json();
+    assert!(path[0]["Path"].as_str().unwrap().ends_with("mms.toml"), "{path}");
+    let settings = it.mms(&["config", "show", "-o", "json"]).ends(0).json();
+    let setting =
+        |name: &str| settings.as_array().unwrap().iter().find(|row| row["Setting"] == name).cloned();
+    assert_eq!(setting("engine.max_attendees").unwrap()["Value"], 250);
+    assert_eq!(it.mms(&["config", "check", "-o", "json"]).ends(0).json(), serde_json::json!([]));
+    fs::write(it.path("mms.toml"), CONFIGURATION.replace("notify = \"none\"", "")).unwrap();
+    let wrong = it.mms(&["config", "check", "-o", "json"]).ends(2).json();
+    assert_eq!(wrong[0]["Severity"], "Error", "{wrong}");
+    assert!(wrong[0]["Message"].as_str().unwrap().contains("[smtp]"), "{wrong}");
+}
+
+#[test]
 fn show_tells_where_secrets_come_from_and_never_the_secret() {
     let it = Installation::new();
     fs::write(

@@ -503,8 +503,8 @@ fn introduces_another(lines: &[Line], at: usize, seed: &Seed) -> bool {
     if !lines.get(at).is_some_and(|line| heads(&line)) {
         return false;
     }
-    let below = lines.iter().skip(at + 1).filter(|line| !line.blank).take(REACH);
-    let leads_to = below.skip_while(heads).next();
+    let mut below = lines.iter().skip(at + 1).filter(|line| !line.blank).take(REACH);
+    let leads_to = below.find(|line| !heads(line));
     leads_to.is_some_and(|line| line.links.iter().filter_map(join_of).any(|join| !same_meeting(seed, join)))
 }
 

@@ -134,9 +134,13 @@ impl Scan {
 
     fn end(&mut self, name: &[u8], line: Range<usize>) -> Result<(), String> {
         let name = name.to_ascii_uppercase();
-        let Some(open) = self.open.pop().filter(|open| *open == name) else {
+        let Some(open) = self.open.pop() else {
             return Err(format!("has an END:{} without its BEGIN", String::from_utf8_lossy(&name)));
         };
+        if open != name {
+            let (open, name) = (String::from_utf8_lossy(&open), String::from_utf8_lossy(&name));
+            return Err(format!("has an END:{name} where the END:{open} is due"));
+        }
         match (self.open.len(), open.as_slice()) {
             (0, _) => {
                 if let Some(calendar) = self.layout.calendars.last_mut() {
@@ -323,7 +327,9 @@ mod tests {
             ("hello", "no BEGIN:VCALENDAR"),
             ("BEGIN:VCARD\nEND:VCARD\n", "VCARD"),
             ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\n", "cut off inside VEVENT"),
-            ("BEGIN:VCALENDAR\nEND:VEVENT\n", "without its BEGIN"),
+            ("BEGIN:VCALENDAR\nEND:VEVENT\n", "END:VEVENT where the END:VCALENDAR is due"),
+            ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nEND:VCALENDAR\n", "END:VCALENDAR where the END:VEVENT is due"),
+            ("BEGIN:VCALENDAR\nEND:VCALENDAR\nEND:VEVENT\n", "END:VEVENT without its BEGIN"),
             ("BEGIN:VCALENDAR\nX:\0\nEND:VCALENDAR\n", "NUL"),
         ] {
             let why = scan(text.as_bytes()).unwrap_err();

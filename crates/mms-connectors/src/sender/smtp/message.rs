@@ -11,13 +11,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil};
 use mail_builder::MessageBuilder;
 use mail_builder::headers::address::Address as MailAddress;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::date::Date;
 use mail_builder::headers::raw::Raw;
 use mail_builder::mime::MimePart;
+use mms_invite::ical::Document;
 use mms_model::port::Invitation;
 use mms_model::{Address, Code, PortError};
 
@@ -95,9 +96,11 @@ impl Mail {
 
 fn body<'x>(invitation: &'x Invitation, words: &wording::Wording) -> MimePart<'x> {
     let language = words.language;
+    let mut meeting = vec![one_line(&invitation.subject)];
+    meeting.extend(start(&invitation.itip));
     let alternative = vec![
-        MimePart::new("text/plain", words.text(&invitation.join_url)).language(language),
-        MimePart::new("text/html", words.html(&invitation.join_url)).language(language),
+        MimePart::new("text/plain", words.text(&meeting, &invitation.join_url)).language(language),
+        MimePart::new("text/html", words.html(&meeting, &invitation.join_url)).language(language),
         calendar_part(
             ContentType::new("text/calendar").attribute("method", "REQUEST").attribute("charset", "UTF-8"),
             &invitation.itip,
@@ -107,6 +110,26 @@ fn body<'x>(invitation: &'x Invitation, words: &wording::Wording) -> MimePart<'x
         calendar_part(ContentType::new("application/ics").attribute("name", "invite.ics"), &invitation.itip)
             .attachment("invite.ics");
     MimePart::new("multipart/mixed", vec![MimePart::new("multipart/alternative", alternative), file])
+}
+
+/// When the meeting begins, as its DTSTART says and in the zone it names: `2027-05-05 09:00 (Europe/Berlin)`. None
+/// for a series, whose DTSTART is its first day and long over.
+fn start(itip: &[u8]) -> Option<String> {
+    let document = Document::parse(itip);
+    let mut events = document.named("VEVENT");
+    let event = events.next()?;
+    if events.next().is_some() || document.property(event, "RRULE").is_some() {
+        return None;
+    }
+    let line = document.property(event, "DTSTART")?;
+    let value = line.value(itip);
+    if value.len() == "20270505".len() {
+        return value.parse::<civil::Date>().ok().map(|date| date.to_string());
+    }
+    let time: civil::DateTime = value.trim_end_matches('Z').parse().ok()?;
+    let zone = if value.ends_with('Z') { Some("UTC".to_owned()) } else { line.parameter(itip, "TZID") };
+    let zone = zone.map(|zone| format!(" ({})", one_line(&zone))).unwrap_or_default();
+    Some(format!("{}{zone}", time.strftime("%Y-%m-%d %H:%M")))
 }
 
 /// A part with the iTIP message in base64, so that it arrives byte for byte.

@@ -100,19 +100,28 @@ impl Wording {
         format!("{}: {meeting}", self.updated).trim_end().to_owned()
     }
 
-    /// The plain text.
-    pub(super) fn text(&self, join_url: &str) -> String {
+    /// The plain text; `meeting` is its subject and start, a line each.
+    pub(super) fn text(&self, meeting: &[String], join_url: &str) -> String {
         let url = one_word(join_url);
-        format!("{}\r\n\r\n{}:\r\n{url}\r\n\r\n{}\r\n", self.changed, self.join, self.nothing_else)
+        let meeting = meeting.join("\r\n");
+        format!(
+            "{}\r\n\r\n{meeting}\r\n\r\n{}:\r\n{url}\r\n\r\n{}\r\n",
+            self.changed, self.join, self.nothing_else
+        )
     }
 
     /// The same as HTML.
-    pub(super) fn html(&self, join_url: &str) -> String {
+    pub(super) fn html(&self, meeting: &[String], join_url: &str) -> String {
         let url = escape(&one_word(join_url));
+        let meeting: Vec<String> = meeting.iter().map(|line| escape(line)).collect();
         format!(
             "<!DOCTYPE html>\r\n<html lang=\"{}\"><head><meta charset=\"utf-8\"></head><body>\r\n<p>{}</p>\r\n\
-             <p>{}:<br><a href=\"{url}\">{url}</a></p>\r\n<p>{}</p>\r\n</body></html>\r\n",
-            self.language, self.changed, self.join, self.nothing_else
+             <p>{}</p>\r\n<p>{}:<br><a href=\"{url}\">{url}</a></p>\r\n<p>{}</p>\r\n</body></html>\r\n",
+            self.language,
+            self.changed,
+            meeting.join("<br>"),
+            self.join,
+            self.nothing_else
         )
     }
 }
@@ -152,7 +161,8 @@ mod tests {
 
     #[test]
     fn html_is_escaped() {
-        let html = of("en").html("https://x.test/?a=1&b=\"><script>\n");
+        let html = of("en").html(&["<b>Budget".to_owned()], "https://x.test/?a=1&b=\"><script>\n");
         assert!(html.contains("?a=1&amp;b=&quot;&gt;&lt;script&gt;") && !html.contains("<script>"));
+        assert!(html.contains("<p>&lt;b&gt;Budget</p>"));
     }
 }

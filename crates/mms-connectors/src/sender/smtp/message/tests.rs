@@ -33,6 +33,34 @@ fn unstuffed(data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn the_readable_parts_name_the_meeting_and_its_start() {
+    let text = |start: &str| {
+        let itip =
+            format!("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n{start}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n");
+        let mail = mail(&Invitation { itip: itip.into_bytes(), ..invitation() }, "").unwrap();
+        let raw = unstuffed(&mail.data);
+        let message = MessageParser::default().parse(&raw).unwrap();
+        (message.body_text(0).unwrap().into_owned(), message.body_html(0).unwrap().into_owned())
+    };
+    for (start, shown) in [
+        (
+            "DTSTART;TZID=Europe/Berlin:20270505T090000",
+            "Budgét 2027\r\n2027-05-05 09:00 (Europe/Berlin)\r\n\r\n",
+        ),
+        ("DTSTART:20270505T090000Z", "Budgét 2027\r\n2027-05-05 09:00 (UTC)\r\n\r\n"),
+        ("DTSTART:20270505T090000", "Budgét 2027\r\n2027-05-05 09:00\r\n\r\n"),
+        ("DTSTART;VALUE=DATE:20270505", "Budgét 2027\r\n2027-05-05\r\n\r\n"),
+        ("DTSTART:20200505T090000Z\r\nRRULE:FREQ=DAILY", "Budgét 2027\r\n\r\n"),
+        ("DTSTART:soon", "Budgét 2027\r\n\r\n"),
+        ("DTSTART:2027050é", "Budgét 2027\r\n\r\n"),
+    ] {
+        let (plain, html) = text(start);
+        assert!(plain.contains(shown), "{start}: {plain}");
+        assert!(html.contains("<p>Budgét 2027"), "{html}");
+    }
+}
+
+#[test]
 fn the_message_is_what_rfc_6047_asks_for() {
     let mail = mail(&invitation(), "").unwrap();
     assert_eq!(
