@@ -2,6 +2,8 @@
 
 pub mod caldav;
 mod editor;
+pub mod ews;
+mod exchange;
 pub mod graph;
 pub mod ics_folder;
 mod invites;

@@ -10,7 +10,8 @@ use mms_invite::item::{
 use mms_invite::recognise::BodyFormat;
 use mms_model::{Address, Attendee, InstanceId, Participation};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
+
+use crate::calendar::exchange::{ID, JOIN_URL, SEEN, fingerprint};
 
 /// What is read of an event.
 pub(super) const FIELDS: &str = "id,iCalUId,type,seriesMasterId,originalStart,isOrganizer,organizer,isCancelled,\
@@ -21,16 +22,10 @@ pub(super) const SLIM_FIELDS: &str = "id,type,start,end,isAllDay,recurrence,isCa
 /// What is read of an occurrence to see whether it is an exception.
 pub(super) const INSTANCE_FIELDS: &str = "id,type,start,end,isAllDay,originalStart,isCancelled";
 
-/// The name of the event's id among [`Component::connector`].
-pub(super) const ID: &str = "id";
-/// Of its ETag.
+/// The name of the event's ETag among [`Component::connector`].
 pub(super) const ETAG: &str = "etag";
-/// Of the fingerprint of what a migration may write, as it was read.
-pub(super) const SEEN: &str = "seen";
 /// Of the mark of a change that the organizer has not sent yet.
 pub(super) const DRAFT: &str = "draft";
-/// Of the join URL that the server itself showed.
-pub(super) const JOIN_URL: &str = "joinUrl";
 
 /// `$expand` for the named properties.
 pub(super) fn expand() -> String {
@@ -175,27 +170,6 @@ impl Instance {
             end: end(json),
         })
     }
-}
-
-/// What tells whether somebody changed what a migration writes.
-pub(super) fn fingerprint(component: &Component) -> String {
-    let mut hash = Sha256::new();
-    let mut part = |text: &str| {
-        hash.update(text.len().to_le_bytes());
-        hash.update(text.as_bytes());
-    };
-    part(component.body.as_ref().map_or("", |body| body.content.as_str()));
-    part(&component.subject);
-    part(&format!("{:?} {:?} {}", component.start, component.end, component.is_cancelled));
-    part(&component.location);
-    for location in &component.locations {
-        part(&location.display_name);
-    }
-    for (property, value) in component.properties.iter().filter(|(_, value)| !value.is_empty()) {
-        part(property.name());
-        part(value);
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn text<'a>(json: &'a Value, name: &str) -> Option<&'a str> {

@@ -5,16 +5,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use mms_invite::item::{self, Changes, Component, Item, PropertyType};
+use mms_invite::item::{Changes, Item, PropertyType};
 use mms_invite::recognise::BodyFormat;
 use mms_model::port::{ReadBack, Update, Updated};
-use mms_model::{AttendeeChoice, Clock as _, Code, ErrorKind, InstanceId, PortError, SystemClock, Version};
+use mms_model::{AttendeeChoice, Clock as _, Code, ErrorKind, InstanceId, PortError, SystemClock};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::event::{DRAFT, ETAG, Event, ID, JOIN_URL, SEEN};
+use super::event::{DRAFT, ETAG, Event};
 use super::read::PREFER;
 use super::user_calendar::GraphUserCalendar;
+use crate::calendar::exchange::{self, ID, SEEN, conflict, drop_old_meeting, subject, unverified};
 use crate::graph::{GraphError, SubRequest, path};
 
 /// One update on its way.
@@ -73,13 +74,7 @@ impl GraphUserCalendar {
 
     fn job(&self, update: Update) -> Job {
         let mut job = Job {
-            item: Item {
-                uid: String::new(),
-                organizer: None,
-                is_organizer: None,
-                recurrence: item::Recurrence::Single,
-                components: Vec::new(),
-            },
+            item: exchange::no_item(),
             update,
             changes: Vec::new(),
             etags: HashMap::new(),
@@ -237,10 +232,7 @@ impl GraphUserCalendar {
                         _ => job.state = State::Failed(conflict(&job.item, "changed since it was read")),
                     }
                 }
-                Some(Ok(None)) | None => {
-                    let message = format!("\"{}\" is gone", subject(&job.item));
-                    job.state = State::Failed(PortError::new(ErrorKind::Gone, Code::EventGone, message));
-                }
+                Some(Ok(None)) | None => job.state = State::Failed(exchange::gone(&job.item)),
                 Some(Err(error)) => job.state = State::Failed(error),
             }
         }
@@ -290,35 +282,8 @@ impl GraphUserCalendar {
                 *component = now;
             }
         }
-        let mut remarks = Vec::new();
-        match item::read_back(&written, &read, self.editor.recogniser()) {
-            item::ReadBack::Same => {}
-            item::ReadBack::OtherText { .. } => remarks.push((
-                Code::WriteNotVerified,
-                format!("Exchange shows another text in \"{}\" than was written", subject(&written)),
-            )),
-            item::ReadBack::OtherMeeting { found, .. } => {
-                return Err(unclear.unwrap_or_else(|| {
-                    PortError::permanent(
-                        Code::WriteNotVerified,
-                        format!(
-                            "Exchange took the update of \"{}\" but shows {found}: look at the event; it is not written again",
-                            subject(&written)
-                        ),
-                    )
-                }));
-            }
-        }
-        if let Some(url) = kept {
-            remarks.push((
-                Code::OldMeetingKept,
-                format!(
-                    "Exchange still shows the old meeting ({url}) as the online meeting of \"{}\": its Join button may lead \
-                     there, while text and location are new",
-                    subject(&written)
-                ),
-            ));
-        }
+        let remarks = exchange::weigh(&written, &read, kept, self.editor.recogniser())
+            .map_err(|error| unclear.unwrap_or(error))?;
         let meeting = self.meeting(&update.id.0, &read, Timestamp::UNIX_EPOCH);
         Ok(Updated {
             version: meeting.version.clone(),
@@ -395,41 +360,6 @@ fn members(change: &Changes) -> Value {
     Value::Object(members)
 }
 
-/// Takes the old meeting's URL out of what the server says of the event, where it is still there beside a new one,
-/// and returns it.
-fn drop_old_meeting(now: &mut Component, before: &Component, written: &Item) -> Option<String> {
-    let component = written.component(&before.instance)?;
-    // In content that is to be written this is empty where the meeting moved.
-    let moved = component.online_meeting.join_url.is_none();
-    let old = component.connector.get(JOIN_URL).filter(|_| moved)?;
-    let kept = now.online_meeting.join_url.take_if(|url| url == old)?;
-    now.online_meeting = item::OnlineMeeting::default();
-    Some(kept)
-}
-
-fn unverified(update: &Update, told: u32, written: &Item, why: &str) -> Updated {
-    Updated {
-        version: Version(update.version.0.clone()),
-        attendees_told: told,
-        remarks: vec![(
-            Code::WriteNotVerified,
-            format!(
-                "Exchange took the update of \"{}\", but it could not be read back: {why}",
-                subject(written)
-            ),
-        )],
-        read_back: ReadBack::Unread,
-    }
-}
-
-fn conflict(item: &Item, what: &str) -> PortError {
-    PortError::new(ErrorKind::Conflict, Code::EventConflict, format!("\"{}\" {what}", subject(item)))
-}
-
-fn subject(item: &Item) -> &str {
-    item.components.first().map_or("", |component| component.subject.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use mms_invite::item::{Body, Location, NamedProperty};
@@ -482,25 +412,5 @@ mod tests {
             Changes { location: Some("Room 7".to_owned()), locations: Some(vec![room]), ..nothing() };
         let entry = json!({"displayName": "Room 7", "locationUri": "room7@contoso.example"});
         assert_eq!(members(&changes), json!({"locations": [entry]}));
-    }
-
-    #[test]
-    fn a_meeting_that_exchange_keeps_is_told_and_not_read_as_the_new_one() {
-        let mut before = Component::new(InstanceId::Master);
-        before.connector.insert(JOIN_URL.to_owned(), "https://old".to_owned());
-        let written = Item {
-            uid: String::new(),
-            organizer: None,
-            is_organizer: None,
-            recurrence: item::Recurrence::Single,
-            components: vec![before.clone()],
-        };
-        let mut now = before.clone();
-        now.online_meeting.join_url = Some("https://old".to_owned());
-        assert_eq!(drop_old_meeting(&mut now, &before, &written).as_deref(), Some("https://old"));
-        assert_eq!(now.online_meeting.join_url, None);
-        now.online_meeting.join_url = Some("https://new".to_owned());
-        assert_eq!(drop_old_meeting(&mut now, &before, &written), None);
-        assert_eq!(now.online_meeting.join_url.as_deref(), Some("https://new"));
     }
 }

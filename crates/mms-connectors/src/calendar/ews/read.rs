@@ -1,0 +1,137 @@
+//! Reading items with what belongs to them, many with one request.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use mms_invite::item::Item;
+use mms_model::{Code, EventId, InstanceId, Meeting, PortError, Version};
+
+use super::client::Kind as Request;
+use super::event::{CHANGE_KEY, Event, Kind};
+use super::failure::EwsError;
+use super::request;
+use super::user_calendar::EwsUserCalendar;
+use crate::transport::TransportError;
+
+/// What an item turned out to be; `None` where it is gone.
+pub(super) type ReadMeeting = (EventId, Result<Option<Meeting>, PortError>);
+/// Items by their ids; `None` where one is gone.
+pub(super) type Events = HashMap<String, Result<Option<Event>, PortError>>;
+
+impl EwsUserCalendar {
+    /// Reads items, each with its exceptions that end after `from`; in the order of `ids`.
+    pub(super) async fn read(&self, ids: Vec<String>, from: Timestamp) -> Vec<ReadMeeting> {
+        let mut events = self.events(ids.clone()).await;
+        let exceptions: Vec<String> = events
+            .values()
+            .filter_map(|read| read.as_ref().ok()?.as_ref())
+            .flat_map(|event| &event.modified)
+            .filter(|modified| modified.end.is_none_or(|end| end > from))
+            .map(|modified| modified.id.clone())
+            .collect();
+        let mut exceptions = self.events(exceptions).await;
+        ids.into_iter()
+            .map(|id| {
+                let read = match events.remove(&id) {
+                    Some(Ok(Some(event))) => {
+                        assemble(event, &mut exceptions).map(|item| Some(self.meeting(&id, &item, from)))
+                    }
+                    Some(Ok(None)) | None => Ok(None),
+                    Some(Err(error)) => Err(error),
+                };
+                (EventId(id), read)
+            })
+            .collect()
+    }
+
+    /// The meeting that an item is.
+    pub(super) fn meeting(&self, id: &str, item: &Item, from: Timestamp) -> Meeting {
+        let meeting = item.meeting(&self.owner, from, self.editor.recogniser());
+        let change_key = item.components.first().and_then(|c| c.connector.get(CHANGE_KEY));
+        Meeting {
+            id: EventId(id.to_owned()),
+            version: Version(change_key.cloned().unwrap_or_default()),
+            ..meeting
+        }
+    }
+
+    /// Items by their ids.
+    pub(super) async fn events(&self, ids: Vec<String>) -> Events {
+        let mut events = HashMap::with_capacity(ids.len());
+        let mut waiting = ids;
+        let mut most = self.page_size.max(1);
+        while !waiting.is_empty() {
+            let batch: Vec<String> = waiting.drain(..most.min(waiting.len())).collect();
+            let operation = request::get_items(batch.iter().map(String::as_str));
+            match self.client.call(&self.mailbox, Request::Read, &operation).await {
+                // Too much in one answer: fewer at a time come through.
+                Err(EwsError::Transport(TransportError::BodyTooLarge { .. })) if batch.len() > 1 => {
+                    most = batch.len() / 2;
+                    waiting.splice(0..0, batch);
+                }
+                Err(error) => {
+                    events.extend(
+                        batch.into_iter().map(|id| (id, Err(self.failure(error.clone(), "reading an item")))),
+                    );
+                }
+                Ok(messages) => {
+                    let mut messages = messages.into_iter();
+                    for id in batch {
+                        let event = match messages.next() {
+                            Some(Ok(message)) => self.event(&message),
+                            Some(Err(error)) if is_gone(&error) => Ok(None),
+                            Some(Err(error)) => Err(self.failure(error, "reading an item")),
+                            None => {
+                                let short = EwsError::Malformed("an item is missing in it".to_owned());
+                                Err(self.failure(short, "reading an item"))
+                            }
+                        };
+                        events.insert(id, event);
+                    }
+                }
+            }
+        }
+        events
+    }
+
+    fn event(&self, message: &super::xml::Element) -> Result<Option<Event>, PortError> {
+        let item = message.child("Items").and_then(|items| items.children.first());
+        let event = item.filter(|item| item.name == "CalendarItem").and_then(Event::read);
+        event.map(Some).ok_or_else(|| {
+            PortError::permanent(
+                Code::UnreadableEvent,
+                format!("Exchange's answer for an item in the mailbox {} is no calendar item", self.mailbox),
+            )
+        })
+    }
+}
+
+/// An item was deleted, or its occurrence.
+pub(super) fn is_gone(error: &EwsError) -> bool {
+    matches!(
+        error.code(),
+        Some(
+            "ErrorItemNotFound"
+                | "ErrorCalendarOccurrenceIsDeletedFromRecurrence"
+                | "ErrorInvalidIdNotAnItemAttachmentId"
+        )
+    )
+}
+
+/// A single item, or a master with its exceptions.
+fn assemble(event: Event, exceptions: &mut Events) -> Result<Item, PortError> {
+    let mut components = Vec::new();
+    for modified in &event.modified {
+        match exceptions.remove(&modified.id) {
+            Some(Ok(Some(exception))) if matches!(exception.kind, Kind::Exception | Kind::Occurrence) => {
+                let mut component = exception.component;
+                component.instance = InstanceId::Exception(modified.original_start.clone());
+                components.push(component);
+            }
+            // Gone or back in line since, or over.
+            Some(Ok(_)) | None => {}
+            Some(Err(error)) => return Err(error),
+        }
+    }
+    Ok(event.into_item(components))
+}

@@ -1,0 +1,265 @@
+//! What is asked of Exchange: SOAP envelopes with the operations FindFolder, GetFolder, FindItem, GetItem and UpdateItem
+//! (learn.microsoft.com/exchange/client-developer/web-service-reference).
+
+use std::fmt::Write as _;
+
+use mms_invite::item::{Changes, NamedProperty, PropertyKey, PropertyType};
+use mms_invite::recognise::BodyFormat;
+
+use super::xml::escaped;
+
+/// Entries of a listing in one answer; Exchange gives no more (EWSFindCountLimit, 1000 by default).
+pub(super) const LISTED: u32 = 1000;
+
+/// An item, with the version that is to be changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ItemId {
+    pub id: String,
+    pub change_key: String,
+}
+
+/// Who is told of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Send {
+    /// Every attendee; *Changed* would tell those alone that were added or taken out.
+    ToAll,
+    ToNone,
+}
+
+/// Puts an operation into an envelope. `mailbox` is whose mailbox it is about, where the account acts for others.
+pub(super) fn envelope(version: &str, mailbox: Option<&str>, operation: &str) -> String {
+    let impersonation = mailbox.map_or_else(String::new, |address| {
+        format!(
+            "<t:ExchangeImpersonation><t:ConnectingSID><t:PrimarySmtpAddress>{}</t:PrimarySmtpAddress></t:ConnectingSID>\
+             </t:ExchangeImpersonation>",
+            escaped(address)
+        )
+    });
+    format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\
+         <soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+         xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\" \
+         xmlns:m=\"http://schemas.microsoft.com/exchange/services/2006/messages\">\
+         <soap:Header><t:RequestServerVersion Version=\"{}\"/>{impersonation}\
+         <t:TimeZoneContext><t:TimeZoneDefinition Id=\"UTC\"/></t:TimeZoneContext></soap:Header>\
+         <soap:Body>{operation}</soap:Body></soap:Envelope>",
+        escaped(version)
+    )
+}
+
+/// The default calendar and the folder of what was deleted.
+pub(super) fn get_folders() -> String {
+    "<m:GetFolder><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape><m:FolderIds>\
+     <t:DistinguishedFolderId Id=\"calendar\"/><t:DistinguishedFolderId Id=\"deleteditems\"/>\
+     </m:FolderIds></m:GetFolder>"
+        .to_owned()
+}
+
+/// Every folder of the mailbox that holds appointments.
+pub(super) fn find_calendars(offset: u32) -> String {
+    format!(
+        "<m:FindFolder Traversal=\"Deep\"><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>\
+         <t:FieldURI FieldURI=\"folder:FolderClass\"/><t:FieldURI FieldURI=\"folder:ParentFolderId\"/>\
+         </t:AdditionalProperties></m:FolderShape>\
+         <m:IndexedPageFolderView MaxEntriesReturned=\"{LISTED}\" Offset=\"{offset}\" BasePoint=\"Beginning\"/>\
+         <m:ParentFolderIds><t:DistinguishedFolderId Id=\"msgfolderroot\"/></m:ParentFolderIds></m:FindFolder>"
+    )
+}
+
+/// The items of a calendar, a thousand at a time: single ones and masters. A search by start would lose every series that
+/// began in the past, and a CalendarView shows occurrences instead of masters.
+pub(super) fn find_items(folder: &str, offset: u32) -> String {
+    let fields = [
+        "calendar:CalendarItemType",
+        "calendar:Start",
+        "calendar:End",
+        "calendar:IsAllDayEvent",
+        "calendar:IsCancelled",
+        "calendar:MyResponseType",
+    ];
+    format!(
+        "<m:FindItem Traversal=\"Shallow\"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>{}\
+         </t:AdditionalProperties></m:ItemShape>\
+         <m:IndexedPageItemView MaxEntriesReturned=\"{LISTED}\" Offset=\"{offset}\" BasePoint=\"Beginning\"/>\
+         <m:ParentFolderIds><t:FolderId Id=\"{}\"/></m:ParentFolderIds></m:FindItem>",
+        fields.map(field).concat(),
+        escaped(folder)
+    )
+}
+
+/// Items with everything that a migration looks at. The body comes as it is kept, text or HTML.
+pub(super) fn get_items<'i>(ids: impl Iterator<Item = &'i str>) -> String {
+    let fields = [
+        "item:Subject",
+        "item:Sensitivity",
+        "item:Body",
+        "calendar:UID",
+        "calendar:CalendarItemType",
+        "calendar:Start",
+        "calendar:End",
+        "calendar:IsAllDayEvent",
+        "calendar:IsCancelled",
+        "calendar:MyResponseType",
+        "calendar:Organizer",
+        "calendar:RequiredAttendees",
+        "calendar:OptionalAttendees",
+        "calendar:Resources",
+        "calendar:Location",
+        "calendar:RecurrenceId",
+        "calendar:Recurrence",
+        "calendar:LastOccurrence",
+        "calendar:ModifiedOccurrences",
+        "calendar:JoinOnlineMeetingUrl",
+    ];
+    let named: String = NamedProperty::ALL.iter().map(|property| extended_field(*property)).collect();
+    let mut request = format!(
+        "<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:BodyType>Best</t:BodyType><t:AdditionalProperties>\
+         {}{named}</t:AdditionalProperties></m:ItemShape><m:ItemIds>",
+        fields.map(field).concat()
+    );
+    for id in ids {
+        let _ = write!(request, "<t:ItemId Id=\"{}\"/>", escaped(id));
+    }
+    request + "</m:ItemIds></m:GetItem>"
+}
+
+/// Changes of items, each under the version that was read. `NeverOverwrite` refuses one that is another by now.
+pub(super) fn update_items<'c>(
+    send: Send,
+    changes: impl Iterator<Item = (&'c ItemId, &'c Changes)>,
+) -> String {
+    let send = match send {
+        Send::ToAll => "SendToAllAndSaveCopy",
+        Send::ToNone => "SendToNone",
+    };
+    let mut request = format!(
+        "<m:UpdateItem ConflictResolution=\"NeverOverwrite\" MessageDisposition=\"SaveOnly\" \
+         SendMeetingInvitationsOrCancellations=\"{send}\"><m:ItemChanges>"
+    );
+    for (item, changes) in changes {
+        let _ = write!(
+            request,
+            "<t:ItemChange><t:ItemId Id=\"{}\" ChangeKey=\"{}\"/><t:Updates>{}</t:Updates></t:ItemChange>",
+            escaped(&item.id),
+            escaped(&item.change_key),
+            fields_of(changes)
+        );
+    }
+    request + "</m:ItemChanges></m:UpdateItem>"
+}
+
+/// One SetItemField or DeleteItemField for each field that changes, and for no other.
+fn fields_of(changes: &Changes) -> String {
+    let mut fields = String::new();
+    let set = |name: &str, value: String| {
+        format!("<t:SetItemField>{}<t:CalendarItem>{value}</t:CalendarItem></t:SetItemField>", field(name))
+    };
+    if let Some(body) = &changes.body {
+        let kind = match body.format {
+            BodyFormat::Html => "HTML",
+            BodyFormat::Text => "Text",
+        };
+        fields +=
+            &set("item:Body", format!("<t:Body BodyType=\"{kind}\">{}</t:Body>", escaped(&body.content)));
+    }
+    match changes.location.as_deref() {
+        Some("") => {
+            fields += &format!("<t:DeleteItemField>{}</t:DeleteItemField>", field("calendar:Location"))
+        }
+        Some(location) => {
+            fields += &set("calendar:Location", format!("<t:Location>{}</t:Location>", escaped(location)));
+        }
+        None => {}
+    }
+    for (property, value) in &changes.set {
+        let uri = extended_field(*property);
+        let _ = write!(
+            fields,
+            "<t:SetItemField>{uri}<t:CalendarItem><t:ExtendedProperty>{uri}<t:Value>{}</t:Value></t:ExtendedProperty>\
+             </t:CalendarItem></t:SetItemField>",
+            escaped(value)
+        );
+    }
+    for property in &changes.delete {
+        let _ = write!(fields, "<t:DeleteItemField>{}</t:DeleteItemField>", extended_field(*property));
+    }
+    fields
+}
+
+fn field(name: &str) -> String {
+    format!("<t:FieldURI FieldURI=\"{name}\"/>")
+}
+
+/// A named property, by set and name or id: Exchange refuses tags beyond 0x8000.
+fn extended_field(property: NamedProperty) -> String {
+    let key = match property.key() {
+        PropertyKey::Name(name) => format!("PropertyName=\"{name}\""),
+        PropertyKey::Id(id) => format!("PropertyId=\"{id}\""),
+    };
+    let kind = match property.kind() {
+        PropertyType::String => "String",
+        PropertyType::Boolean => "Boolean",
+    };
+    format!(
+        "<t:ExtendedFieldURI DistinguishedPropertySetId=\"{}\" {key} PropertyType=\"{kind}\"/>",
+        property.set().distinguished()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use mms_invite::item::Body;
+    use mms_model::InstanceId;
+
+    use super::super::xml::Element;
+    use super::*;
+
+    fn changes() -> Changes {
+        Changes {
+            instance: InstanceId::Master,
+            body: Some(Body { format: BodyFormat::Html, content: "<p>a & b</p>".to_owned() }),
+            location: Some(String::new()),
+            locations: None,
+            set: vec![(NamedProperty::SkypeTeamsMeetingUrl, "https://x/?a=1&b=2".to_owned())],
+            delete: vec![NamedProperty::NetShowUrl],
+            changes_online_meeting: false,
+        }
+    }
+
+    #[test]
+    fn a_change_names_its_fields_and_no_other() {
+        let id = ItemId { id: "A+/=\"".to_owned(), change_key: "K".to_owned() };
+        let changes = changes();
+        let request = update_items(Send::ToAll, std::iter::once((&id, &changes)));
+        let xml = envelope("Exchange2013_SP1", Some("a&b@x.test"), &request);
+        let root = Element::parse(xml.as_bytes()).unwrap();
+        let sid = root.find("ConnectingSID").unwrap();
+        assert_eq!(sid.text_of("PrimarySmtpAddress"), Some("a&b@x.test"));
+        let update = root.find("UpdateItem").unwrap();
+        assert_eq!(update.attribute("ConflictResolution"), Some("NeverOverwrite"));
+        assert_eq!(update.attribute("SendMeetingInvitationsOrCancellations"), Some("SendToAllAndSaveCopy"));
+        let change = update.find("ItemChange").unwrap();
+        assert_eq!(change.child("ItemId").unwrap().attribute("Id"), Some("A+/=\""));
+        let names: Vec<_> =
+            change.child("Updates").unwrap().children.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["SetItemField", "DeleteItemField", "SetItemField", "DeleteItemField"]);
+        assert_eq!(change.find("Body").unwrap().text, "<p>a & b</p>");
+        assert_eq!(change.find("Value").unwrap().text, "https://x/?a=1&b=2");
+        let last = &change.child("Updates").unwrap().children[3].children[0];
+        assert_eq!(last.attribute("PropertyId"), Some("33352"), "0x8248, in decimal");
+    }
+
+    #[test]
+    fn without_impersonation_there_is_no_header_for_it() {
+        let root = Element::parse(envelope("Exchange2016", None, &get_folders()).as_bytes()).unwrap();
+        assert!(root.find("ExchangeImpersonation").is_none());
+        assert_eq!(root.find("RequestServerVersion").unwrap().attribute("Version"), Some("Exchange2016"));
+    }
+
+    #[test]
+    fn every_named_property_is_asked_for() {
+        let root = Element::parse(envelope("v", None, &get_items(["1"].into_iter())).as_bytes()).unwrap();
+        let asked = root.find("AdditionalProperties").unwrap().all("ExtendedFieldURI").count();
+        assert_eq!(asked, NamedProperty::ALL.len());
+    }
+}

@@ -1,0 +1,236 @@
+//! XML as Exchange writes it, read into a tree of local names, and written.
+//!
+//! Names are compared without their namespace: answers differ in prefixes, and some programs between client and server
+//! write the namespaces as the samples in the documents have them, with `https:`. A page of items is in memory at a
+//! time, never a mailbox.
+
+use std::borrow::Cow;
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+
+/// Elements nest no deeper than this in any answer that means something.
+const MAX_DEPTH: usize = 64;
+/// Elements in one answer; a page of a thousand items has some tens of thousands.
+const MAX_ELEMENTS: usize = 4_000_000;
+
+/// What is no XML that is read here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum XmlError {
+    /// Not well-formed, or cut off.
+    #[error("the XML is broken: {0}")]
+    Malformed(String),
+    /// A document type or an entity of its own, which Exchange never sends and which can be made to explode.
+    #[error("the XML holds {0}, which is refused")]
+    Refused(&'static str),
+    /// Nested too deep, or too many elements.
+    #[error("the XML is {0}")]
+    TooLarge(&'static str),
+}
+
+/// An element.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Element {
+    /// Its local name.
+    pub name: String,
+    /// Its text, that of its children left out.
+    pub text: String,
+    pub children: Vec<Element>,
+    attributes: Vec<(String, String)>,
+}
+
+impl Element {
+    /// Reads a document; returns its root.
+    ///
+    /// # Errors
+    /// [`XmlError`].
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, XmlError> {
+        let mut reader = Reader::from_reader(bytes);
+        let mut buffer = Vec::new();
+        let mut open: Vec<Self> = Vec::new();
+        let mut elements = 0;
+        loop {
+            buffer.clear();
+            let event =
+                reader.read_event_into(&mut buffer).map_err(|e| XmlError::Malformed(e.to_string()))?;
+            let closed = match event {
+                Event::Start(start) => {
+                    elements += 1;
+                    if open.len() >= MAX_DEPTH {
+                        return Err(XmlError::TooLarge("nested too deep"));
+                    }
+                    if elements > MAX_ELEMENTS {
+                        return Err(XmlError::TooLarge("too long"));
+                    }
+                    open.push(Self::begin(&start)?);
+                    None
+                }
+                Event::Empty(start) => Some(Self::begin(&start)?),
+                Event::End(_) => open.pop(),
+                Event::Text(text) => {
+                    append(&mut open, &text.into_inner());
+                    None
+                }
+                Event::CData(text) => {
+                    append(&mut open, &text.into_inner());
+                    None
+                }
+                Event::GeneralRef(reference) => {
+                    append(&mut open, character(&reference)?.encode_utf8(&mut [0; 4]));
+                    None
+                }
+                Event::DocType(_) => return Err(XmlError::Refused("a document type")),
+                Event::Eof => return Err(XmlError::Malformed("it ends too early".to_owned())),
+                Event::Decl(_) | Event::Comment(_) | Event::PI(_) => None,
+            };
+            if let Some(element) = closed {
+                match open.last_mut() {
+                    Some(parent) => parent.children.push(element),
+                    None => return Ok(element),
+                }
+            }
+        }
+    }
+
+    fn begin(start: &BytesStart<'_>) -> Result<Self, XmlError> {
+        let name = start.local_name().as_ref().to_owned();
+        let mut attributes = Vec::new();
+        for attribute in start.attributes() {
+            let attribute = attribute.map_err(|e| XmlError::Malformed(e.to_string()))?;
+            let key = attribute.key.local_name().as_ref().to_owned();
+            let value = quick_xml::escape::unescape(&attribute.value);
+            let value = value.map_or_else(|_| attribute.value.clone().into_owned(), Cow::into_owned);
+            attributes.push((key, value));
+        }
+        Ok(Self { name, attributes, ..Self::default() })
+    }
+
+    /// The first child of this name.
+    pub(super) fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|child| child.name == name)
+    }
+
+    /// Takes the first child of this name out.
+    pub(super) fn take(&mut self, name: &str) -> Option<Self> {
+        let place = self.children.iter().position(|child| child.name == name)?;
+        Some(self.children.swap_remove(place))
+    }
+
+    /// The children of this name.
+    pub(super) fn all<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e Self> {
+        self.children.iter().filter(move |child| child.name == name)
+    }
+
+    /// The text of the first child of this name, where there is any.
+    pub(super) fn text_of(&self, name: &str) -> Option<&str> {
+        self.child(name).map(|child| child.text.trim()).filter(|text| !text.is_empty())
+    }
+
+    /// An attribute.
+    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first element of this name in the tree, this one included.
+    pub(super) fn find(&self, name: &str) -> Option<&Self> {
+        if self.name == name {
+            return Some(self);
+        }
+        self.children.iter().find_map(|child| child.find(name))
+    }
+}
+
+fn append(open: &mut [Element], text: &str) {
+    if let Some(element) = open.last_mut() {
+        element.text.push_str(text);
+    }
+}
+
+/// The character of `&…;`. Exchange writes what XML 1.0 cannot hold as a reference, too; it is shown as what it is: lost.
+fn character(reference: &BytesRef<'_>) -> Result<char, XmlError> {
+    if reference.is_char_ref() {
+        return Ok(reference.resolve_char_ref().ok().flatten().unwrap_or(char::REPLACEMENT_CHARACTER));
+    }
+    match reference.as_ref() {
+        "amp" => Ok('&'),
+        "lt" => Ok('<'),
+        "gt" => Ok('>'),
+        "quot" => Ok('"'),
+        "apos" => Ok('\''),
+        _ => Err(XmlError::Refused("an entity")),
+    }
+}
+
+/// Text for the inside of an element or an attribute: markup escaped, and left out what no XML 1.0 may hold (section
+/// 2.2), for which Exchange would refuse the whole request.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 16);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            // A bare one would be read as a line feed (section 2.11).
+            '\r' => out.push_str("&#13;"),
+            '\t' | '\n' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'.. => out.push(c),
+            _ => {}
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_document_becomes_a_tree_whatever_its_prefixes() {
+        let root = Element::parse(
+            b"<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"x\"><s:Body a:Kind='1 &amp; 2'>one<t:Item/> two &lt;&#38;&#x41;<![CDATA[<b>]]></s:Body></s:Envelope>",
+        )
+        .unwrap();
+        let body = root.child("Body").unwrap();
+        assert_eq!((body.text.as_str(), body.attribute("Kind")), ("one two <&A<b>", Some("1 & 2")));
+        assert!(body.child("Item").is_some() && root.find("Item").is_some());
+    }
+
+    #[test]
+    fn what_is_broken_or_dangerous_is_an_error() {
+        for (xml, part) in [
+            ("<a><b></a>", "broken"),
+            ("<a><b>", "ends too early"),
+            ("", "ends too early"),
+            ("<!DOCTYPE a [<!ENTITY x \"y\">]><a/>", "document type"),
+            ("<a>&x;</a>", "entity"),
+        ] {
+            let error = Element::parse(xml.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(part), "{xml}: {error}");
+        }
+        let deep = "<a>".repeat(100);
+        assert_eq!(Element::parse(deep.as_bytes()), Err(XmlError::TooLarge("nested too deep")));
+    }
+
+    #[test]
+    fn lost_characters_do_not_lose_the_answer() {
+        assert_eq!(Element::parse(b"<a>x&#x1;y&#0;</a>").unwrap().text, "x\u{1}y\u{FFFD}");
+        assert_eq!(escaped("a\0\u{1}b\r\n<\u{FFFE}>"), "ab&#13;\n&lt;&gt;");
+    }
+
+    proptest! {
+        #[test]
+        fn reading_survives_anything(bytes in prop::collection::vec(any::<u8>(), 0..300), xml in "[<>/a-c&;!\\[\\]\"'= #x1]{0,200}") {
+            let _ = Element::parse(&bytes);
+            let _ = Element::parse(xml.as_bytes());
+        }
+
+        #[test]
+        fn what_was_written_reads_the_same(text in "\\PC{0,60}[\r\n\t]{0,3}\\PC{0,10}") {
+            let kept: String = text.chars().filter(|c| !matches!(c, '\u{FFFE}' | '\u{FFFF}')).collect();
+            let root = Element::parse(format!("<a>{}</a>", escaped(&text)).as_bytes()).unwrap();
+            prop_assert_eq!(root.text, kept);
+        }
+    }
+}
