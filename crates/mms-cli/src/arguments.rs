@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    cancel, completions, config, demo, doctor, history, inspect, man, migrate, preview, rollback, serve,
-    start, status,
+    cancel, completions, config, demo, doctor, history, inspect, man, migrate, preview, rollback, sandbox,
+    serve, start, status,
 };
 use crate::output::Format;
 
@@ -71,6 +71,8 @@ pub enum Command {
     Serve(serve::Arguments),
     /// Shows a migration of 25 made-up people from beginning to end.
     Demo(demo::Arguments),
+    /// Serves a made-up organisation on Exchange to try MMS on, or any other client.
+    Sandbox(sandbox::Arguments),
     /// Prints the completions of a shell.
     Completions(completions::Arguments),
     /// Prints the manual page.

@@ -87,7 +87,7 @@ fn confirm(question: &str) -> Result<(), Failure> {
 /// of threads.
 fn runtime(command: &Command) -> Result<tokio::runtime::Runtime, Failure> {
     let mut builder = match command {
-        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        Command::Serve(_) | Command::Sandbox(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     builder
@@ -130,6 +130,7 @@ async fn command_run(context: &Context, command: Command) -> Result<(), Failure>
         Command::Doctor(arguments) => commands::doctor::run(context, &arguments).await,
         Command::Serve(arguments) => commands::serve::run(context, &arguments).await,
         Command::Demo(arguments) => commands::demo::run(context, &arguments).await,
+        Command::Sandbox(arguments) => commands::sandbox::run(&arguments).await,
         Command::Completions(_) | Command::Man(_) | Command::Inspect(_) | Command::Cmdlet(_) => Ok(()),
     }
 }

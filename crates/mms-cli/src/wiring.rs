@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mms_connectors::calendar::caldav::CalDav;
+use mms_connectors::calendar::ews::EwsCalendar;
 use mms_connectors::calendar::graph::GraphCalendar;
 use mms_connectors::calendar::ics_folder::IcsFolder;
 use mms_connectors::directory::file::{FileDirectory, FileDirectorySettings, ImportErrors};
@@ -169,6 +170,9 @@ fn calendars(config: &Config, editor: &Arc<Editor>) -> Result<HashMap<String, Ar
             CalendarKind::CalDav(settings) => {
                 let invites = Arc::clone(editor);
                 Arc::new(CalDav::new(settings.as_ref().clone(), invites).map_err(wrong)?)
+            }
+            CalendarKind::Ews(settings) => {
+                Arc::new(EwsCalendar::new(settings, Arc::clone(editor)).map_err(wrong)?)
             }
             CalendarKind::Graph(settings) => {
                 Arc::new(GraphCalendar::new(settings.as_ref().clone(), Arc::clone(editor)).map_err(wrong)?)

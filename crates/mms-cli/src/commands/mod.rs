@@ -11,6 +11,7 @@ pub mod man;
 pub mod migrate;
 pub mod preview;
 pub mod rollback;
+pub mod sandbox;
 pub mod serve;
 pub mod start;
 pub mod status;

@@ -145,9 +145,10 @@ impl Reader<'_> {
         let mut calendars = BTreeMap::new();
         for (name, span, section) in self.named("calendar", value)? {
             let place = format!("calendar.{name}");
-            let (kind, rest) = self.kind(&place, span, section, &["caldav", "graph", "ics"])?;
+            let (kind, rest) = self.kind(&place, span, section, &["caldav", "ews", "graph", "ics"])?;
             let calendar = match kind.as_str() {
                 "caldav" => CalendarKind::CalDav(Box::new(self.section(&place, rest)?)),
+                "ews" => CalendarKind::Ews(Box::new(self.section(&place, rest)?)),
                 "graph" => CalendarKind::Graph(Box::new(self.section(&place, rest)?)),
                 _ => CalendarKind::Ics(Box::new(self.section(&place, rest)?)),
             };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mms_connectors::calendar::caldav::CalDavSettings;
+use mms_connectors::calendar::ews::EwsSettings;
 use mms_connectors::calendar::graph::GraphCalendarSettings;
 use mms_connectors::calendar::ics_folder::IcsFolderSettings;
 use mms_connectors::directory::ldap::LdapDirectorySettings;
@@ -75,6 +76,8 @@ pub struct FileDirectory {
 pub enum CalendarKind {
     /// `kind = "caldav"`: a CalDAV server.
     CalDav(Box<CalDavSettings>),
+    /// `kind = "ews"`: mailboxes on Exchange servers.
+    Ews(Box<EwsSettings>),
     /// `kind = "graph"`: mailboxes in Exchange Online.
     Graph(Box<GraphCalendarSettings>),
     /// `kind = "ics"`: folders of .ics files.
@@ -222,13 +225,16 @@ impl Config {
         if self.calendars.is_empty() {
             return wrong(
                 "",
-                "no calendar is configured: add a section [calendar.NAME] with kind = \"caldav\", \"graph\" or \"ics\"",
+                "no calendar is configured: add a section [calendar.NAME] with kind = \"caldav\", \"ews\", \"graph\" or \"ics\"",
             );
         }
         for (name, calendar) in &self.calendars {
             let section = format!("calendar.{name}");
             match calendar {
                 CalendarKind::CalDav(caldav) => check_url(&section, "url", &caldav.url)?,
+                CalendarKind::Ews(ews) => {
+                    ews.endpoint().map_err(|(key, problem)| (section, format!("\"{key}\": {problem}")))?;
+                }
                 CalendarKind::Graph(graph) => {
                     graph.access().map_err(|(key, problem)| (section, format!("\"{key}\": {problem}")))?;
                 }

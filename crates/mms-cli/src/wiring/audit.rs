@@ -62,7 +62,7 @@ pub fn untold(config: &Config, text: &str) -> Vec<Finding> {
         CalendarKind::CalDav(settings) if settings.scheduling == SchedulingChoice::Client => {
             Some("with scheduling = \"client\" the server tells attendees nothing")
         }
-        CalendarKind::CalDav(_) | CalendarKind::Graph(_) => None,
+        CalendarKind::CalDav(_) | CalendarKind::Ews(_) | CalendarKind::Graph(_) => None,
     };
     let silent = config.calendars.iter().filter_map(|(name, kind)| Some((name, tells_nobody(kind)?)));
     silent

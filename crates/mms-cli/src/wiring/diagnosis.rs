@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mms_connectors::calendar::ics_folder::IcsFolderSettings;
-use mms_connectors::calendar::{caldav, graph};
+use mms_connectors::calendar::{caldav, ews, graph};
 use mms_connectors::diagnosis::DiagnosticStep;
 use mms_connectors::directory::ldap;
 use mms_connectors::platform::teams::Teams;
@@ -104,7 +104,7 @@ async fn untold(config: &Config, name: &str, user: Option<&User>) -> Option<Diag
     }
     let is_silent = match (config.calendars.get(name)?, user) {
         (CalendarKind::Ics(_), _) => true,
-        (CalendarKind::CalDav(_), None) | (CalendarKind::Graph(_), _) => false,
+        (CalendarKind::CalDav(_), None) | (CalendarKind::Ews(_) | CalendarKind::Graph(_), _) => false,
         // Whether a server tells attendees is known when a calendar is open.
         (CalendarKind::CalDav(_), Some(user)) => {
             let calendars = super::connectors(config).ok()?.calendars;
@@ -136,6 +136,7 @@ async fn calendar(kind: &CalendarKind, user: Option<&User>) -> Vec<DiagnosticSte
         (CalendarKind::CalDav(_), None) => {
             vec![DiagnosticStep::skipped("server", "no user of the directory has a calendar here")]
         }
+        (CalendarKind::Ews(settings), user) => ews::diagnose(settings, user).await,
         (CalendarKind::Graph(settings), user) => graph::diagnose(settings, user).await,
         (CalendarKind::Ics(settings), user) => folder(settings, user),
     }

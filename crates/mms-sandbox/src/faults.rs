@@ -1,0 +1,25 @@
+//! What goes wrong on demand.
+
+use serde::Deserialize;
+
+/// What goes wrong. Shares are of requests, from 0 to 1.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Faults {
+    /// Milliseconds before each answer.
+    pub latency_ms: u64,
+    /// Requests that are answered with `ErrorServerBusy`.
+    pub busy: f64,
+    /// `BackOffMilliseconds` of these answers.
+    pub back_off_ms: u64,
+    /// Requests whose connection is broken off: half of the answer comes.
+    pub broken: f64,
+    /// Writes that are done although their connection is broken off.
+    pub lost_answers: f64,
+    /// The account may not act for users.
+    pub impersonation_denied: bool,
+    /// A mailbox that does not exist any more, by its address.
+    pub vanished: Option<String>,
+    /// Writes before which an attendee's answer comes in, so that the change key is another.
+    pub answers_meanwhile: f64,
+}

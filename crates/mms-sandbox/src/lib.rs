@@ -1,0 +1,126 @@
+//! A simulated organisation that speaks Exchange Web Services, to try MMS without a server and to test it.
+//!
+//! It is honest: where Exchange would refuse (a stale change key, a property that cannot be written, a missing
+//! permission), it refuses with the same response code. It depends on no other crate of MMS, so that it cannot share a
+//! mistake with what it tests. An event takes some bytes until somebody changes it: what it says follows from the seed.
+
+mod ews;
+mod faults;
+mod mailbox;
+mod organisation;
+mod state;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use faults::Faults;
+use organisation::Organisation;
+use state::Shared;
+
+/// What the organisation is like.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How many users.
+    pub users: usize,
+    /// How many meetings to come each user organises online; beside them there are some that are to stay as they are.
+    pub meetings: usize,
+    /// The same seed makes the same organisation.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), users: 25, meetings: 12, seed: 1 }
+    }
+}
+
+/// A sandbox that serves until it is dropped.
+pub struct Sandbox {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+impl Sandbox {
+    /// Makes the organisation and serves it.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn start(settings: &Settings) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(settings.listen).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared::new(Organisation::new(settings)));
+        let router = Router::new()
+            .route("/EWS/Exchange.asmx", post(ews::serve))
+            // DavMail spells it so.
+            .route("/ews/exchange.asmx", post(ews::serve))
+            .route("/sandbox/state", get(report))
+            .route("/sandbox/faults", post(set_faults))
+            .with_state(Arc::clone(&shared));
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { address, shared, serving })
+    }
+
+    /// Where it is and who is in it: every URL, the account and its password, the users.
+    pub fn description(&self) -> Value {
+        let base = format!("http://{}", self.address);
+        let organisation = &self.shared.organisation;
+        let users: Vec<Value> = (0..organisation.users())
+            .map(|user| json!({"address": organisation.address(user), "name": organisation.name(user)}))
+            .collect();
+        json!({
+            "ews": format!("{base}/EWS/Exchange.asmx"),
+            "state": format!("{base}/sandbox/state"),
+            "faults": format!("{base}/sandbox/faults"),
+            "account": {"user": organisation::ACCOUNT, "password": organisation::PASSWORD},
+            "domain": organisation::DOMAIN,
+            "users": users,
+        })
+    }
+
+    /// What was asked and who was told so far, as `/sandbox/state` shows it.
+    pub fn state(&self) -> Value {
+        self.shared.report()
+    }
+
+    /// What goes wrong from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.shared.set_faults(faults);
+    }
+
+    /// Somebody changes an event in Outlook: its subject gets a word more.
+    pub fn edit(&self, user: usize, event: usize) {
+        self.shared.organisation.mailbox(user).edit(event);
+    }
+
+    /// Waits until it ends, which it does only by failing.
+    ///
+    /// # Errors
+    /// What ended it.
+    pub async fn ended(mut self) -> std::io::Result<()> {
+        (&mut self.serving).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn report(State(shared): State<Arc<Shared>>) -> axum::Json<Value> {
+    axum::Json(shared.report())
+}
+
+async fn set_faults(State(shared): State<Arc<Shared>>, axum::Json(faults): axum::Json<Faults>) {
+    shared.set_faults(faults);
+}

@@ -1,0 +1,254 @@
+//! The organisation: its users, and what is in their calendars before anybody changes it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Settings;
+use crate::mailbox::Mailbox;
+
+/// The account that may act for every user.
+pub(crate) const ACCOUNT: &str = "CONTOSO\\mms";
+/// Its password.
+pub(crate) const PASSWORD: &str = "sandbox-pw";
+/// The organisation's mail domain.
+pub(crate) const DOMAIN: &str = "contoso.example";
+
+const FIRST: [&str; 16] = [
+    "Anna", "Bernd", "Chloé", "Dmitri", "Elif", "Farid", "Grace", "Hiro", "Ines", "Jonas", "Keiko", "Luca",
+    "Marta", "Nils", "Olga", "Priya",
+];
+const LAST: [&str; 16] = [
+    "Adler",
+    "Brandt",
+    "Costa",
+    "Dubois",
+    "Evans",
+    "Fischer",
+    "Garcia",
+    "Hansen",
+    "Ivanov",
+    "Jansen",
+    "Kowalski",
+    "Lopez",
+    "Moreau",
+    "Novak",
+    "Okafor",
+    "Papadakis",
+];
+const SUBJECTS: [&str; 8] = [
+    "Budget review",
+    "Wochenplanung",
+    "Design sync",
+    "1:1",
+    "Customer call – next steps",
+    "Sprint planning",
+    "Réunion d'équipe",
+    "定例会議",
+];
+
+/// All mailboxes.
+pub(crate) struct Organisation {
+    mailboxes: Vec<Mailbox>,
+    seed: u64,
+}
+
+/// What kind of event it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Skype,
+    Teams,
+    OtherTenant,
+    Zoom,
+    /// A weekly Skype series with a changed occurrence.
+    Series,
+    /// Confidential, in a calendar other than the default one.
+    SecondCalendar,
+    /// Over.
+    Past,
+    /// Somebody else organises it.
+    Attending,
+    /// No online meeting, nobody invited.
+    Plain,
+}
+
+/// An event as it was before anybody changed it.
+pub(crate) struct Blueprint {
+    pub(crate) kind: Kind,
+    pub(crate) uid: String,
+    pub(crate) subject: String,
+    pub(crate) body: String,
+    pub(crate) location: String,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    /// Named properties of PublicStrings.
+    pub(crate) properties: Vec<(&'static str, String)>,
+    /// Users by number, and answers.
+    pub(crate) attendees: Vec<(usize, &'static str)>,
+    pub(crate) confidential: bool,
+}
+
+impl Organisation {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let extra = 3;
+        let mailbox = |_| Mailbox::new(settings.meetings + extra);
+        Self { mailboxes: (0..settings.users.max(2)).map(mailbox).collect(), seed: settings.seed }
+    }
+
+    pub(crate) fn users(&self) -> usize {
+        self.mailboxes.len()
+    }
+
+    pub(crate) fn mailbox(&self, user: usize) -> &Mailbox {
+        &self.mailboxes[user % self.mailboxes.len()]
+    }
+
+    pub(crate) fn address(&self, user: usize) -> String {
+        format!("user{:05}@{DOMAIN}", user + 1)
+    }
+
+    pub(crate) fn name(&self, user: usize) -> String {
+        format!("{} {}", FIRST[user % FIRST.len()], LAST[user / FIRST.len() % LAST.len()])
+    }
+
+    /// The user with this address, in any case.
+    pub(crate) fn find(&self, address: &str) -> Option<usize> {
+        let local = address.to_ascii_lowercase();
+        let number = local.strip_prefix("user")?.strip_suffix(DOMAIN)?.strip_suffix('@')?;
+        let user = number.parse::<usize>().ok()?.checked_sub(1)?;
+        (user < self.users() && self.address(user) == local).then_some(user)
+    }
+
+    /// What kind of event `number` of a user is.
+    pub(crate) fn kind(&self, user: usize, number: usize) -> Kind {
+        match self.mailbox(user).len().saturating_sub(number) {
+            1 => Kind::Plain,
+            2 => Kind::Attending,
+            3 => Kind::Past,
+            _ => [
+                Kind::Skype,
+                Kind::Teams,
+                Kind::Series,
+                Kind::Skype,
+                Kind::OtherTenant,
+                Kind::Zoom,
+                Kind::SecondCalendar,
+            ][number % 7],
+        }
+    }
+
+    /// What the event `number` of a user was when the organisation was made.
+    pub(crate) fn blueprint(&self, user: usize, number: usize) -> Blueprint {
+        let mut random = fastrand::Rng::with_seed(self.seed ^ (user as u64) << 24 ^ number as u64);
+        let kind = self.kind(user, number);
+        let first: Timestamp = "2030-01-07T08:00:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH);
+        let hours = i64::try_from(number).unwrap_or(0) * 25 + random.i64(0..8);
+        let back = if kind == Kind::Past { -24 * 365 * 15 } else { 0 };
+        let start = first.checked_add(SignedDuration::from_hours(hours + back)).unwrap_or(first);
+        let end = start.checked_add(SignedDuration::from_mins(30 * random.i64(1..4))).unwrap_or(start);
+        let code: String = (0..8)
+            .map(|_| char::from(random.choice(*b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789").unwrap_or(b'A')))
+            .collect();
+        let others = if kind == Kind::Plain { 0 } else { random.usize(1..4).min(self.users() - 1) };
+        let answers = ["Unknown", "Accept", "Tentative", "Decline"];
+        let attendees = (1..=others)
+            .map(|step| ((user + step) % self.users(), answers[random.usize(0..answers.len())]))
+            .collect();
+        let (body, location, properties) = content(kind, user, &code);
+        Blueprint {
+            kind,
+            uid: format!("040000008200E00074C5B7101A82E008{:016X}{number:08X}", self.seed ^ user as u64),
+            subject: format!("{} {}", SUBJECTS[random.usize(0..SUBJECTS.len())], number + 1),
+            body,
+            location,
+            start,
+            end,
+            properties,
+            attendees,
+            confidential: kind == Kind::SecondCalendar,
+        }
+    }
+}
+
+/// Body, location and named properties of an event.
+fn content(kind: Kind, user: usize, code: &str) -> (String, String, Vec<(&'static str, String)>) {
+    let before = "<p>Agenda: numbers &amp; next steps.<br>Please read the notes before.</p>";
+    let after = "<p>See you there &ndash; notes: https://wiki.contoso.example/minutes</p>";
+    let whole = |block: &str| {
+        format!(
+            "<html>\r\n<head>\r\n<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\">\r\n</head>\r\n<body>\r\n{before}\r\n{block}\r\n{after}\r\n</body>\r\n</html>\r\n"
+        )
+    };
+    match kind {
+        Kind::Skype | Kind::Series | Kind::SecondCalendar | Kind::Past | Kind::Attending => {
+            let url = format!("https://meet.contoso.example/user{user}/{code}");
+            let properties = vec![
+                ("OnlineMeetingExternalLink", url.clone()),
+                (
+                    "OnlineMeetingConfLink",
+                    format!("conf:sip:user{user}@contoso.example;gruu;opaque=app:conf:focus:id:{code}"),
+                ),
+                ("UCOpenedConferenceID", format!("{:032x}", user)),
+                ("UCMeetingSetting", "<UCMeetingSetting><Version>1</Version></UCMeetingSetting>".to_owned()),
+            ];
+            (whole(&skype_block(&url)), "Skype Meeting; Room 7".to_owned(), properties)
+        }
+        Kind::Teams | Kind::OtherTenant => {
+            let tenant = if kind == Kind::Teams { TENANT } else { OTHER_TENANT };
+            let url = teams_url(code, tenant, user);
+            let properties = vec![
+                ("SkypeTeamsMeetingUrl", url.clone()),
+                (
+                    "SkypeTeamsProperties",
+                    format!("{{\"cid\":\"19:meeting_{code}@thread.v2\",\"private\":true,\"type\":0}}"),
+                ),
+            ];
+            (whole(&teams_block(&url)), "Microsoft Teams Meeting".to_owned(), properties)
+        }
+        Kind::Zoom => {
+            let number: u64 = code.bytes().fold(800_0000_0000, |sum, b| sum + u64::from(b) * 9_973);
+            let url = format!("https://contoso.zoom.us/j/{number}?pwd={code}");
+            let block = format!(
+                "<p>Join Zoom Meeting<br><a href=\"{url}\">{url}</a></p><p>Meeting ID: {number}<br>Passcode: {code}</p>"
+            );
+            (whole(&block), url, Vec::new())
+        }
+        Kind::Plain => (whole("<p>Nothing but work.</p>"), "Desk".to_owned(), Vec::new()),
+    }
+}
+
+const TENANT: &str = "5b8f0ed4-0a4f-4a8c-9d32-1f8a0f9f0a01";
+const OTHER_TENANT: &str = "9c1d7c52-6f4e-4a56-8b0d-77c2a1b3c402";
+
+fn teams_url(code: &str, tenant: &str, user: usize) -> String {
+    format!(
+        "https://teams.microsoft.com/l/meetup-join/19%3ameeting_{code}%40thread.v2/0?context=%7b%22Tid%22%3a%22{tenant}%22%2c%22Oid%22%3a%22{user:08x}-0000-4000-8000-000000000000%22%7d"
+    )
+}
+
+fn skype_block(url: &str) -> String {
+    let dots = ".".repeat(137);
+    format!(
+        "<div><p><span style=\"font-size:8.0pt; color:#404040\">{dots}</span></p>\r\n\
+         <p><a name=\"OutJoinLink\"></a><span style=\"font-size:20.0pt\"><a href=\"{url}\">Join Skype Meeting</a></span></p>\r\n\
+         <p>Trouble Joining? <a href=\"{url}?sl=1\">Try Skype Web App</a></p>\r\n\
+         <p>Join by phone<br>+1 425 555 0142,,27999194# (Redmond) &nbsp; English (United States)<br>\
+         <a href=\"https://dialin.contoso.example?id=27999194\">Find a local number</a></p>\r\n\
+         <p>Conference ID: 27999194</p>\r\n\
+         <p><a href=\"https://o15.officeredir.microsoft.com/r/rlidLync15?clid=1033&amp;p1=5&amp;p2=2009\">Help</a></p>\r\n\
+         <p><sub><span style=\"font-size:1.0pt; color:white\">[!OC([1033])!]</span></sub></p>\r\n\
+         <p><span style=\"font-size:8.0pt; color:#404040\">{dots}</span></p></div>"
+    )
+}
+
+fn teams_block(url: &str) -> String {
+    let rule = "_".repeat(80);
+    let url = url.replace('&', "&amp;");
+    format!(
+        "<div class=\"me-email-text\" style=\"max-width:1024px\"><div aria-hidden=\"true\">{rule}</div>\r\n\
+         <div><span class=\"me-email-text\" style=\"font-weight:700\">Microsoft Teams</span> \
+         <a id=\"meet_invite_block.action.help\" href=\"https://aka.ms/JoinTeamsMeeting?omkt=en-US\">Need help?</a></div>\r\n\
+         <div><a id=\"meet_invite_block.action.join_link\" title=\"Meeting join link\" class=\"me-email-headline\" href=\"{url}\">Join\r\n the meeting now</a></div>\r\n\
+         <div>Meeting ID: 393 410 478 838</div><div>Passcode: pA7xk2</div>\r\n\
+         <div>For organizers: <a id=\"meet_invite_block.action.organizer_meet_options\" href=\"https://teams.microsoft.com/meetingOptions/?organizerId=1\">Meeting options</a></div>\r\n\
+         <div aria-hidden=\"true\">{rule}</div></div>"
+    )
+}

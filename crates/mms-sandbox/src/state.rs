@@ -1,0 +1,73 @@
+//! What all requests share: the organisation, the faults, and what was counted.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+
+use crate::faults::Faults;
+use crate::organisation::Organisation;
+
+pub(crate) struct Shared {
+    pub(crate) organisation: Organisation,
+    faults: Mutex<Faults>,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    /// Requests by operation.
+    requests: BTreeMap<String, u64>,
+    /// Response codes other than success.
+    refusals: BTreeMap<String, u64>,
+    /// Updates that were mailed, by event and attendee.
+    mails: BTreeMap<(String, String), u64>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(organisation: Organisation) -> Self {
+        Self { organisation, faults: Mutex::default(), counts: Mutex::default() }
+    }
+
+    pub(crate) fn faults(&self) -> Faults {
+        locked(&self.faults).clone()
+    }
+
+    pub(crate) fn set_faults(&self, faults: Faults) {
+        *locked(&self.faults) = faults;
+    }
+
+    pub(crate) fn count_request(&self, operation: &str) {
+        *locked(&self.counts).requests.entry(operation.to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn count_refusal(&self, code: &str) {
+        *locked(&self.counts).refusals.entry(code.to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn mail(&self, event: &str, attendees: impl Iterator<Item = String>) {
+        let mut counts = locked(&self.counts);
+        for attendee in attendees {
+            *counts.mails.entry((event.to_owned(), attendee)).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn report(&self) -> Value {
+        let counts = locked(&self.counts);
+        let mails: Vec<Value> = counts
+            .mails
+            .iter()
+            .map(|((event, attendee), count)| json!({"event": event, "attendee": attendee, "count": count}))
+            .collect();
+        json!({
+            "requests": counts.requests,
+            "requestsInAll": counts.requests.values().sum::<u64>(),
+            "refusals": counts.refusals,
+            "mails": mails,
+        })
+    }
+}
