@@ -18,6 +18,12 @@ pub struct Faults {
     pub lost_answers: f64,
     /// The account may not act for users.
     pub impersonation_denied: bool,
+    /// No application access policy lets the application make meetings.
+    pub no_access_policy: bool,
+    /// For how many seconds a token is good; an hour where it is not said.
+    pub token_seconds: Option<u64>,
+    /// Whether the limits of each mailbox hold: four requests at a time, ten thousand in ten minutes.
+    pub limits: bool,
     /// A mailbox that does not exist any more, by its address.
     pub vanished: Option<String>,
     /// Writes before which an attendee's answer comes in, so that the change key is another.

@@ -1,4 +1,4 @@
-//! A simulated organisation that speaks Exchange Web Services, to try MMS without a server and to test it.
+//! A simulated organisation that speaks Exchange Web Services and Microsoft Graph, to try MMS without a server and to test it.
 //!
 //! It is honest: where Exchange would refuse (a stale change key, a property that cannot be written, a missing
 //! permission), it refuses with the same response code. It depends on no other crate of MMS, so that it cannot share a
@@ -6,6 +6,8 @@
 
 mod ews;
 mod faults;
+mod graph;
+mod item;
 mod mailbox;
 mod organisation;
 mod state;
@@ -15,7 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -63,6 +65,8 @@ impl Sandbox {
             .route("/EWS/Exchange.asmx", post(ews::serve))
             // DavMail spells it so.
             .route("/ews/exchange.asmx", post(ews::serve))
+            .route("/{tenant}/oauth2/v2.0/token", post(graph::issue))
+            .route("/v1.0/{*resource}", any(graph::serve))
             .route("/sandbox/state", get(report))
             .route("/sandbox/faults", post(set_faults))
             .with_state(Arc::clone(&shared));
@@ -75,10 +79,18 @@ impl Sandbox {
         let base = format!("http://{}", self.address);
         let organisation = &self.shared.organisation;
         let users: Vec<Value> = (0..organisation.users())
-            .map(|user| json!({"address": organisation.address(user), "name": organisation.name(user)}))
+            .map(|user| {
+                let (address, name) = (organisation.address(user), organisation.name(user));
+                json!({"address": address, "name": name, "id": organisation.object_id(user)})
+            })
             .collect();
         json!({
             "ews": format!("{base}/EWS/Exchange.asmx"),
+            "graph": format!("{base}/v1.0"),
+            "token": format!("{base}/{}/oauth2/v2.0/token", organisation::TENANT),
+            "authority": base,
+            "tenant": organisation::TENANT,
+            "client": {"id": graph::CLIENT, "secret": graph::SECRET},
             "state": format!("{base}/sandbox/state"),
             "faults": format!("{base}/sandbox/faults"),
             "account": {"user": organisation::ACCOUNT, "password": organisation::PASSWORD},

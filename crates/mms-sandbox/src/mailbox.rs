@@ -11,6 +11,8 @@ pub(crate) struct Changed {
     pub(crate) subject: Option<String>,
     /// Named properties that were set, and those that were deleted.
     pub(crate) properties: BTreeMap<String, Option<String>>,
+    /// Whether it is an online meeting of Teams.
+    pub(crate) online: Option<bool>,
     /// Answers that came in later, which raise the version and nothing else.
     pub(crate) answers: u32,
 }
@@ -18,11 +20,12 @@ pub(crate) struct Changed {
 impl Changed {
     /// Adds what another change says.
     pub(crate) fn take_over(&mut self, other: Self) {
-        let Self { body, location, subject, properties, answers } = other;
+        let Self { body, location, subject, properties, online, answers } = other;
         self.body = body.or(self.body.take());
         self.location = location.or(self.location.take());
         self.subject = subject.or(self.subject.take());
         self.properties.extend(properties);
+        self.online = online.or(self.online);
         self.answers += answers;
     }
 }

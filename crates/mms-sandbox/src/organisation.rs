@@ -117,6 +117,16 @@ impl Organisation {
         (user < self.users() && self.address(user) == local).then_some(user)
     }
 
+    pub(crate) fn object_id(&self, user: usize) -> String {
+        format!("{user:08x}-0000-4000-8000-000000000000")
+    }
+
+    /// The user with this object id.
+    pub(crate) fn find_object(&self, id: &str) -> Option<usize> {
+        let user = usize::from_str_radix(id.get(..8)?, 16).ok()?;
+        (user < self.users() && self.object_id(user).eq_ignore_ascii_case(id)).then_some(user)
+    }
+
     /// What kind of event `number` of a user is.
     pub(crate) fn kind(&self, user: usize, number: usize) -> Kind {
         match self.mailbox(user).len().saturating_sub(number) {
@@ -215,10 +225,10 @@ fn content(kind: Kind, user: usize, code: &str) -> (String, String, Vec<(&'stati
     }
 }
 
-const TENANT: &str = "5b8f0ed4-0a4f-4a8c-9d32-1f8a0f9f0a01";
+pub(crate) const TENANT: &str = "5b8f0ed4-0a4f-4a8c-9d32-1f8a0f9f0a01";
 const OTHER_TENANT: &str = "9c1d7c52-6f4e-4a56-8b0d-77c2a1b3c402";
 
-fn teams_url(code: &str, tenant: &str, user: usize) -> String {
+pub(crate) fn teams_url(code: &str, tenant: &str, user: usize) -> String {
     format!(
         "https://teams.microsoft.com/l/meetup-join/19%3ameeting_{code}%40thread.v2/0?context=%7b%22Tid%22%3a%22{tenant}%22%2c%22Oid%22%3a%22{user:08x}-0000-4000-8000-000000000000%22%7d"
     )
@@ -239,7 +249,7 @@ fn skype_block(url: &str) -> String {
     )
 }
 
-fn teams_block(url: &str) -> String {
+pub(crate) fn teams_block(url: &str) -> String {
     let rule = "_".repeat(80);
     let url = url.replace('&', "&amp;");
     format!(

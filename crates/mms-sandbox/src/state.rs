@@ -6,10 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use crate::faults::Faults;
+use crate::graph::{Limits, Meetings, Tokens};
 use crate::organisation::Organisation;
 
 pub(crate) struct Shared {
     pub(crate) organisation: Organisation,
+    pub(crate) tokens: Tokens,
+    pub(crate) meetings: Meetings,
+    pub(crate) limits: Limits,
     faults: Mutex<Faults>,
     counts: Mutex<Counts>,
 }
@@ -18,6 +22,8 @@ pub(crate) struct Shared {
 struct Counts {
     /// Requests by operation.
     requests: BTreeMap<String, u64>,
+    /// Requests inside batches, by method.
+    batched: BTreeMap<String, u64>,
     /// Response codes other than success.
     refusals: BTreeMap<String, u64>,
     /// Updates that were mailed, by event and attendee.
@@ -30,7 +36,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     pub(crate) fn new(organisation: Organisation) -> Self {
-        Self { organisation, faults: Mutex::default(), counts: Mutex::default() }
+        Self {
+            organisation,
+            tokens: Tokens::default(),
+            meetings: Meetings::default(),
+            limits: Limits::default(),
+            faults: Mutex::default(),
+            counts: Mutex::default(),
+        }
     }
 
     pub(crate) fn faults(&self) -> Faults {
@@ -43,6 +56,21 @@ impl Shared {
 
     pub(crate) fn count_request(&self, operation: &str) {
         *locked(&self.counts).requests.entry(operation.to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn count_batched(&self, method: &str) {
+        *locked(&self.counts).batched.entry(method.to_owned()).or_default() += 1;
+    }
+
+    /// Whether a user's mailbox does not exist any more.
+    pub(crate) fn has_vanished(&self, user: usize) -> bool {
+        let vanished = locked(&self.faults).vanished.clone();
+        vanished.is_some_and(|address| self.organisation.find(&address) == Some(user))
+    }
+
+    /// What URLs of this server begin with.
+    pub(crate) fn scheme(&self) -> &'static str {
+        "http"
     }
 
     pub(crate) fn count_refusal(&self, code: &str) {
@@ -65,6 +93,7 @@ impl Shared {
             .collect();
         json!({
             "requests": counts.requests,
+            "batched": counts.batched,
             "requestsInAll": counts.requests.values().sum::<u64>(),
             "refusals": counts.refusals,
             "mails": mails,

@@ -4,9 +4,10 @@ use roxmltree::Node;
 
 use super::answer::{error, response, success};
 use super::folder::Folder;
-use super::item::{Id, Item, change_key, version_of};
+use super::item::{change_key, version_of};
 use super::shape::{Extended, Shape, field_of, schema};
 use super::{Fault, child};
+use crate::item::{Id, Item};
 use crate::mailbox::{Changed, Refusal};
 use crate::organisation::Kind;
 use crate::state::Shared;
@@ -110,7 +111,7 @@ fn find_item(shared: &Shared, user: usize, operation: Node<'_, '_>) -> Result<St
                 .iter()
                 .skip(offset)
                 .take(most)
-                .filter_map(|event| Item::read(organisation, Id { user, event: *event, is_exception: false }))
+                .filter_map(|event| Item::read(organisation, Id::new(user, *event)))
                 .map(|item| item.xml(&shape, false))
                 .collect();
             let items = format!("<t:Items>{}</t:Items>", page.concat());
@@ -232,6 +233,9 @@ fn write(
     let stated = id.and_then(|id| id.attribute("ChangeKey"));
     let (id, item) = item_named(shared, user, id)?;
     let changes = changes?;
+    if id.occurrence.is_some() && !id.is_exception() {
+        return Err(("ErrorInvalidRequest", "The sandbox makes no exceptions beside the ones it has."));
+    }
     let mailbox = shared.organisation.mailbox(user);
     if fastrand::f64() < shared.faults().answers_meanwhile {
         mailbox.answer(id.event);
@@ -248,7 +252,7 @@ fn write(
         }
         _ => mailbox.event(id.event).ok_or(NO_ITEM)?.version,
     };
-    let version = mailbox.change(id.event, id.is_exception, version, |changed| changed.take_over(changes)).map_err(
+    let version = mailbox.change(id.event, id.is_exception(), version, |changed| changed.take_over(changes)).map_err(
         |refusal| match refusal {
             Refusal::NotFound => NO_ITEM,
             Refusal::Conflict => (
