@@ -22,6 +22,7 @@ class Mms:
         self._users = []
         self._smtp = ""
         self._engine = {"notify": "all"}
+        self._more = ""
 
     # What the administrator configures.
 
@@ -48,6 +49,27 @@ class Mms:
             f'[calendar.dav]\nkind = "caldav"\nurl = "{url or server.url}"\n'
             f'auth = {{ type = "per-user", credentials_file = "{credentials.name}" }}\n{extra}')
 
+    def exchange(self, sandbox, cloud, office):
+        """Mailboxes of a sandbox: the users (numbers) whose calendar is in Exchange Online, and those on a server."""
+        ready = sandbox.ready
+        self._secret("client-secret", ready["client"]["secret"])
+        self._secret("ews-password", ready["account"]["password"])
+        access = (f'tenant = "{ready["tenant"]}"\nclient_id = "{ready["client"]["id"]}"\nsecret_file = "client-secret"\n'
+                  f'url = "{ready["authority"]}"\nauthority = "{ready["authority"]}"\n')
+        self._calendars.append(f'[calendar.cloud]\nkind = "graph"\n{access}')
+        self._calendars.append(
+            f'[calendar.office]\nkind = "ews"\nurl = "{ready["ews"]}"\n'
+            f'auth = {{ type = "basic", user = {json.dumps(ready["account"]["user"])}, password_file = "ews-password" }}\n')
+        self._more += (f'[platform.Teams]\nkind = "teams"\n{access}'
+                       f'[recognise]\nhosts = {{ SfB = ["meet.{ready["domain"]}"] }}\n')
+        for calendar, users in (("cloud", cloud), ("office", office)):
+            self._users += [(f"user{number}", sandbox.address(number), calendar, "") for number in users]
+
+    def _secret(self, name, text):
+        file = self.folder / name
+        file.write_text(text + "\n", encoding="utf-8")
+        file.chmod(0o600)
+
     def smtp(self, server):
         self._smtp = f'[smtp]\nhost = "{server.host}"\nport = {server.port}\ntls = "none"\n'
 
@@ -66,6 +88,7 @@ class Mms:
             + "".join(self._calendars)
             + f'[platform.Jitsi]\nkind = "jitsi"\nurl = "{JITSI}"\n'
             + self._smtp
+            + self._more
             + f'[engine]\n{engine}\n[store]\npath = "mms.db"\n', encoding="utf-8")
         return self
 

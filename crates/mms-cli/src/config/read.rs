@@ -508,11 +508,11 @@ mod tests {
         );
         insta::assert_snapshot!(
             error(&format!("{MINIMAL}[calendar.b]\nkind = \"exchange\"\n")),
-            @r#"/etc/mms/mms.toml:7: [calendar.b] "kind" must be "caldav", "graph" or "ics""#
+            @r#"/etc/mms/mms.toml:7: [calendar.b] "kind" must be "caldav", "ews", "graph" or "ics""#
         );
         insta::assert_snapshot!(
             error("[directory]\nfile = \"users.toml\"\n"),
-            @r#"/etc/mms/mms.toml: no calendar is configured: add a section [calendar.NAME] with kind = "caldav", "graph" or "ics""#
+            @r#"/etc/mms/mms.toml: no calendar is configured: add a section [calendar.NAME] with kind = "caldav", "ews", "graph" or "ics""#
         );
         insta::assert_snapshot!(
             error("[directory]\nfile = \n"),

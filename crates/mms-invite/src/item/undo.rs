@@ -77,9 +77,8 @@ impl Step<'_> {
             .ok_or_else(|| edited("the location"))?;
         undone.locations = self.locations().ok_or_else(|| edited("the list of locations"))?;
         undone.properties = self.properties();
-        if self.was.online_meeting != self.became.online_meeting {
-            undone.online_meeting.clone_from(&self.was.online_meeting);
-        }
+        // Since the write the server may show the new meeting here of its own accord.
+        undone.online_meeting.clone_from(&self.was.online_meeting);
         Ok(undone)
     }
 

@@ -202,6 +202,7 @@ fn changes(body: &Value) -> Result<Changed, Reply> {
     };
     for (name, value) in members {
         match name.as_str() {
+            annotation if annotation.starts_with('@') => {}
             "subject" => changed.subject = value.as_str().map(str::to_owned),
             "body" => changed.body = value["content"].as_str().map(str::to_owned),
             "location" => {
