@@ -117,6 +117,20 @@ fn two_labelled_links_without_a_frame_are_ambiguous() {
 }
 
 #[test]
+fn a_heading_of_the_service_makes_a_lone_link_its_block() {
+    for (heading, url) in [
+        ("Join BlueJeans Meeting", "https://bluejeans.com/123456789/1234"),
+        ("Join my Webex Personal Room", "https://acme.webex.com/meet/jdoe"),
+        ("Join Whereby meeting", "https://whereby.com/acme-standup"),
+    ] {
+        let text = format!("Agenda\n\n{heading}\n{url}\n\nBye");
+        let findings = event(&text, None, &[]);
+        assert_eq!(one(&findings).join_url.as_deref(), Some(url));
+        assert_eq!(kept(&text, &findings), "Agenda\n\n#\n\nBye");
+    }
+}
+
+#[test]
 fn words_of_skype_for_business_go_with_its_block_and_typed_ones_stay() {
     let rule = ".".repeat(137);
     let text = format!(
