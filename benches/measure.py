@@ -1,5 +1,6 @@
 """The measurements of benches/run."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -12,6 +13,7 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 
 from support.invites import meeting  # noqa: E402
 from support.mms import PROGRAM, Mms  # noqa: E402
+from support.sandbox import Sandbox  # noqa: E402
 from support.servers import CalendarServer  # noqa: E402
 
 
@@ -94,6 +96,80 @@ def measure_folder(count):
         print(f"the second run is {first.wall / second.wall:.1f}x faster")
 
 
+def exchange(folder, sandbox, cloud=(), office=(), **engine):
+    mms = Mms(folder)
+    mms.exchange(sandbox, cloud=cloud, office=office, more="recipients_per_day = 0\n")
+    mms.engine(**engine)
+    return mms.write()
+
+
+def measure_requests(count):
+    """HTTP requests for each meeting of a mailbox, reads included."""
+    for name, calendars in (("EWS", {"office": [0]}), ("Graph", {"cloud": [0]})):
+        for target in ("Jitsi", "Teams"):
+            with tempfile.TemporaryDirectory() as folder, Sandbox(users=2, meetings=count) as sandbox:
+                mms = exchange(folder, sandbox, **calendars)
+                mms.run("migrate", "--all", "--to", target)
+                asked = sandbox.state()["requestsInAll"]
+                print(f"{count} meetings by {name} to {target}: {asked} requests, {asked / count:.2f} for a meeting")
+
+
+def measure_peer(count):
+    """mms and the Python peer on the same mailbox by EWS, nobody told."""
+    results = {}
+    for name in ("mms", "python"):
+        with tempfile.TemporaryDirectory() as folder, Sandbox(users=2, meetings=count) as sandbox:
+            if name == "mms":
+                mms = exchange(folder, sandbox, office=[0], notify="none")
+                command = [PROGRAM, "--config", mms.folder / "mms.toml", "migrate", "--all", "--to", "Jitsi"]
+            else:
+                account = sandbox.ready["account"]
+                command = [sys.executable, ROOT / "benches/peers/exchangelib_migrate.py", "--url", sandbox.ready["ews"],
+                           "--user", account["user"], "--password", account["password"],
+                           "--mailbox", sandbox.address(0), "--journal", pathlib.Path(folder) / "journal.db"]
+            results[name] = Measured(command)
+            print(f"{count} meetings by EWS, {name:6}: {results[name]}", flush=True)
+            old = sum("meet.contoso.example" in str(item.body) for item in sandbox.mailbox(0).calendar.all()
+                      if item.start.year >= 2030 and item.my_response_type == "Organizer")
+            if old:
+                sys.exit(f"{name} left {old} meetings behind")
+    mms, python = results["mms"], results["python"]
+    print(f"mms uses {python.cpu / mms.cpu:.1f}x less CPU, is {python.wall / mms.wall:.1f}x faster")
+
+
+def measure_large(count):
+    """Memory of the client for one large mailbox."""
+    for name, calendars in (("EWS", {"office": [0]}), ("Graph", {"cloud": [0]})):
+        with tempfile.TemporaryDirectory() as folder, Sandbox(users=2, meetings=count) as sandbox:
+            mms = exchange(folder, sandbox, **calendars)
+            run = Measured([PROGRAM, "--config", mms.folder / "mms.toml", "migrate", "--all", "--to", "Jitsi"])
+            print(f"{count} events in a mailbox by {name}: {run}", flush=True)
+
+
+def measure_limits(count):
+    """Whole mailboxes under the limits of Exchange Online (four requests at a time, 20 ms each), by the daemon."""
+    workers, meetings, latency = 8, 40, 0.02
+    with tempfile.TemporaryDirectory() as folder, Sandbox(users=count, meetings=meetings) as sandbox:
+        sandbox.faults(limits=True, latency_ms=int(latency * 1000))
+        mms = exchange(folder, sandbox, cloud=range(count), workers=workers)
+        mms.run("start", "--all", "--to", "Jitsi", "--now", timeout=600)
+        daemon = mms.start("serve", stderr=subprocess.DEVNULL)
+        started = time.monotonic()
+        while any(row["State"] in ("Pending", "InProgress") and row["UserCount"]
+                  for row in json.loads(mms.run("status", "--summary", "-o", "json").stdout)):
+            time.sleep(0.5)
+        wall = time.monotonic() - started
+        daemon.terminate()
+        daemon.communicate()
+        state = sandbox.state()
+        batched = sum(state["batched"].values())
+        alone = state["requestsInAll"] - state["requests"].get("$batch", 0) - state["requests"].get("token", 0)
+        refused = sum(number for code, number in state["refusals"].items() if code.startswith("429"))
+        rate, allowed = (batched + alone) / wall, workers * 4 / latency
+        print(f"{count} mailboxes of {meetings} meetings, {workers} at a time: {wall:.1f} s, {rate:.0f} requests a second of "
+              f"the {allowed:.0f} that the limits allow ({100 * rate / allowed:.0f} %), {refused} answered 429")
+
+
 def main():
     which, *rest = sys.argv[1:] or ["all"]
     count = int(rest[0]) if rest else None
@@ -101,8 +177,16 @@ def main():
         measure_caldav(count or 1_000)
     if which in ("all", "folder"):
         measure_folder(count or 200_000)
-    if which not in ("all", "caldav", "folder"):
-        sys.exit("benches/run [caldav|folder [COUNT]]")
+    if which in ("all", "requests"):
+        measure_requests(count or 100)
+    if which in ("all", "exchange"):
+        measure_peer(count or 1_000)
+    if which in ("all", "large"):
+        measure_large(count or 100_000)
+    if which in ("all", "limits"):
+        measure_limits(count or 1_000)
+    if which not in ("all", "caldav", "folder", "requests", "exchange", "large", "limits"):
+        sys.exit("benches/run [caldav|folder|requests|exchange|large|limits [COUNT]]")
 
 
 if __name__ == "__main__":

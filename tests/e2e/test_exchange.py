@@ -208,3 +208,21 @@ def test_who_lacks_rights_is_told_the_cmdlet(tmp_path, sandbox):
     told = mms.run("history", sandbox.address(0)).stdout
     assert "Grant-CsApplicationAccessPolicy" in told, told
     assert sandbox.mails() == {}
+
+
+@pytest.mark.parametrize("identity", [
+    "user00001@contoso.example", "sip:user00001@contoso.example", "user00001@mail.contoso.example", "CONTOSO\\user00001",
+    "Anna Adler", "Anna A*", "CN=Anna Adler,OU=Staff,DC=contoso,DC=example", "00000000-0000-4000-8000-000000000000"])
+def test_every_form_of_identity_is_found_in_the_tenant(tmp_path, sandbox, identity):
+    mms = Mms(tmp_path)
+    mms.exchange(sandbox, cloud=[], office=[])
+    mms.write()
+    file = tmp_path / "mms.toml"
+    text = file.read_text(encoding="utf-8")
+    access = text.split("[calendar.cloud]\nkind = \"graph\"\n")[1].split("[")[0]
+    file.write_text(text.replace('file = "users.csv"\n', f'kind = "graph"\ncalendar_online = "cloud"\n{access}'), encoding="utf-8")
+    said = mms.run("doctor").stdout
+    assert "4 users, 0 without a calendar" in said, said
+    mms.run("migrate", identity, "--to", "Teams")
+    assert mms.status()[0]["UserPrincipalName"] == "user00001@contoso.example"
+    assert mms.run("migrate", "nobody@contoso.example", "--to", "Teams", expect=3).stderr

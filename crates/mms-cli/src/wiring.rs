@@ -13,6 +13,7 @@ use mms_connectors::calendar::ews::EwsCalendar;
 use mms_connectors::calendar::graph::GraphCalendar;
 use mms_connectors::calendar::ics_folder::IcsFolder;
 use mms_connectors::directory::file::{FileDirectory, FileDirectorySettings, ImportErrors};
+use mms_connectors::directory::graph::GraphDirectory;
 use mms_connectors::directory::ldap::LdapDirectory;
 use mms_connectors::platform::jitsi::Jitsi;
 use mms_connectors::platform::teams::Teams;
@@ -50,6 +51,9 @@ pub struct Installation {
 pub fn directory(config: &Config) -> Result<Arc<dyn Directory>, Failure> {
     Ok(match &config.directory {
         DirectoryKind::File(file) => Arc::new(file_directory(config, &file.file)?),
+        DirectoryKind::Graph(settings) => {
+            Arc::new(GraphDirectory::new(settings.as_ref().clone(), only_calendar(config))?)
+        }
         DirectoryKind::Ldap(settings) => {
             Arc::new(LdapDirectory::new(settings.as_ref().clone(), only_calendar(config))?)
         }

@@ -49,14 +49,14 @@ class Mms:
             f'[calendar.dav]\nkind = "caldav"\nurl = "{url or server.url}"\n'
             f'auth = {{ type = "per-user", credentials_file = "{credentials.name}" }}\n{extra}')
 
-    def exchange(self, sandbox, cloud, office):
+    def exchange(self, sandbox, cloud, office, more=""):
         """Mailboxes of a sandbox: the users (numbers) whose calendar is in Exchange Online, and those on a server."""
         ready = sandbox.ready
         self._secret("client-secret", ready["client"]["secret"])
         self._secret("ews-password", ready["account"]["password"])
         access = (f'tenant = "{ready["tenant"]}"\nclient_id = "{ready["client"]["id"]}"\nsecret_file = "client-secret"\n'
                   f'url = "{ready["authority"]}"\nauthority = "{ready["authority"]}"\n')
-        self._calendars.append(f'[calendar.cloud]\nkind = "graph"\n{access}')
+        self._calendars.append(f'[calendar.cloud]\nkind = "graph"\n{access}{more}')
         self._calendars.append(
             f'[calendar.office]\nkind = "ews"\nurl = "{ready["ews"]}"\n'
             f'auth = {{ type = "basic", user = {json.dumps(ready["account"]["user"])}, password_file = "ews-password" }}\n')

@@ -73,6 +73,7 @@ fn check(context: &Context) -> Result<(), Failure> {
             let directory = wiring::file_directory(&config, &settings.file)?;
             (counted(directory.len(), "user"), audit::users(&config, &settings.file, &directory))
         }
+        DirectoryKind::Graph(_) => ("a tenant's users".to_owned(), Vec::new()),
         DirectoryKind::Ldap(_) => ("a directory server".to_owned(), Vec::new()),
     };
     wiring::check(&config)?;

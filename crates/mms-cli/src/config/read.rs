@@ -131,11 +131,12 @@ impl Reader<'_> {
     fn directory(&self, span: Range<usize>, value: Spanned<DeValue<'_>>) -> Result<DirectoryKind, String> {
         let has_kind = value.get_ref().as_table().is_some_and(|table| table.contains_key("kind"));
         let (kind, rest) = if has_kind {
-            self.kind("directory", span, value, &["file", "ldap"])?
+            self.kind("directory", span, value, &["file", "graph", "ldap"])?
         } else {
             ("file".to_owned(), value)
         };
         Ok(match kind.as_str() {
+            "graph" => DirectoryKind::Graph(Box::new(self.section("directory", rest)?)),
             "ldap" => DirectoryKind::Ldap(Box::new(self.section("directory", rest)?)),
             _ => DirectoryKind::File(self.section("directory", rest)?),
         })

@@ -7,6 +7,7 @@ use mms_connectors::calendar::caldav::CalDavSettings;
 use mms_connectors::calendar::ews::EwsSettings;
 use mms_connectors::calendar::graph::GraphCalendarSettings;
 use mms_connectors::calendar::ics_folder::IcsFolderSettings;
+use mms_connectors::directory::graph::GraphDirectorySettings;
 use mms_connectors::directory::ldap::LdapDirectorySettings;
 use mms_connectors::platform::jitsi::JitsiSettings;
 use mms_connectors::platform::teams::TeamsSettings;
@@ -59,6 +60,8 @@ pub struct Organisation {
 pub enum DirectoryKind {
     /// `kind = "file"`, or no kind: a `.toml` or `.csv` file.
     File(FileDirectory),
+    /// `kind = "graph"`: the users of a tenant.
+    Graph(Box<GraphDirectorySettings>),
     /// `kind = "ldap"`: Active Directory.
     Ldap(Box<LdapDirectorySettings>),
 }
@@ -241,19 +244,21 @@ impl Config {
                 CalendarKind::Ics(_) => {}
             }
         }
-        if let DirectoryKind::Ldap(ldap) = &self.directory {
-            let problem = |(key, problem)| ("directory".to_owned(), format!("\"{key}\": {problem}"));
-            ldap.server().map_err(problem)?;
-            for name in
-                [&ldap.calendar_on_premises, &ldap.calendar_online, &ldap.calendar].into_iter().flatten()
-            {
-                if !self.calendars.contains_key(name) {
-                    return wrong(
-                        "directory",
-                        &format!("there is no [calendar.{name}]: correct the name, or add the section"),
-                    );
-                }
+        let problem = |(key, problem)| ("directory".to_owned(), format!("\"{key}\": {problem}"));
+        let named = match &self.directory {
+            DirectoryKind::File(_) => Vec::new(),
+            DirectoryKind::Graph(graph) => {
+                graph.access().map_err(problem)?;
+                vec![&graph.calendar_online, &graph.calendar]
             }
+            DirectoryKind::Ldap(ldap) => {
+                ldap.server().map_err(problem)?;
+                vec![&ldap.calendar_on_premises, &ldap.calendar_online, &ldap.calendar]
+            }
+        };
+        if let Some(name) = named.into_iter().flatten().find(|name| !self.calendars.contains_key(*name)) {
+            let message = format!("there is no [calendar.{name}]: correct the name, or add the section");
+            return wrong("directory", &message);
         }
         for (name, platform) in &self.platforms {
             let section = format!("platform.{name}");

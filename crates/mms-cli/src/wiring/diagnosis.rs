@@ -5,7 +5,7 @@ use std::path::Path;
 use mms_connectors::calendar::ics_folder::IcsFolderSettings;
 use mms_connectors::calendar::{caldav, ews, graph};
 use mms_connectors::diagnosis::DiagnosticStep;
-use mms_connectors::directory::ldap;
+use mms_connectors::directory::{graph as graph_directory, ldap};
 use mms_connectors::platform::teams::Teams;
 use mms_connectors::sender::smtp::SmtpSender;
 use mms_model::port::Scheduling;
@@ -55,6 +55,9 @@ async fn users(
 ) -> Result<(Vec<User>, Vec<DiagnosticStep>), Failure> {
     let mut steps = match &config.directory {
         DirectoryKind::File(settings) => file_steps(config, &settings.file, identity.is_none()),
+        DirectoryKind::Graph(settings) => {
+            graph_directory::diagnose(settings, super::only_calendar(config).as_deref()).await
+        }
         DirectoryKind::Ldap(settings) => {
             ldap::diagnose(settings, super::only_calendar(config).as_deref()).await
         }

@@ -1,6 +1,7 @@
 //! Directories of users.
 
 pub mod file;
+pub mod graph;
 pub mod ldap;
 
 use mms_model::{Code, ErrorKind, Identity, PortError, User};

@@ -87,6 +87,8 @@ pub enum Side {
     Calendar,
     /// A meeting platform.
     Platform,
+    /// The directory of users.
+    Directory,
 }
 
 impl GraphError {
@@ -157,6 +159,7 @@ impl Side {
         match self {
             Self::Calendar => Code::CalendarUnreachable,
             Self::Platform => Code::PlatformError,
+            Self::Directory => Code::DirectoryError,
         }
     }
 
@@ -164,6 +167,7 @@ impl Side {
         match self {
             Self::Calendar => Code::CalendarAccessDenied,
             Self::Platform => Code::PlatformError,
+            Self::Directory => Code::DirectoryError,
         }
     }
 
@@ -171,6 +175,7 @@ impl Side {
         match self {
             Self::Calendar => Code::CalendarServerError,
             Self::Platform => Code::PlatformError,
+            Self::Directory => Code::DirectoryError,
         }
     }
 
@@ -178,7 +183,7 @@ impl Side {
         let (kind, code, advice) = match status {
             429 | 503 | 509 => {
                 let kind = wait.map_or(ErrorKind::Retry, ErrorKind::RetryAfter);
-                let code = if self == Self::Calendar { Code::CalendarThrottled } else { Code::PlatformError };
+                let code = if self == Self::Calendar { Code::CalendarThrottled } else { self.failed() };
                 return (kind, code, wait.map_or_else(String::new, waiting));
             }
             // The mailbox is on-premises, or has no licence: Graph has no calendar of it.
@@ -195,7 +200,7 @@ impl Side {
             403 => (ErrorKind::Unauthorised, self.denied(), self.permission()),
             404 | 410 => (
                 ErrorKind::Gone,
-                if self == Self::Calendar { Code::CalendarNotFound } else { Code::PlatformError },
+                if self == Self::Calendar { Code::CalendarNotFound } else { self.failed() },
                 "",
             ),
             409 | 412 => (ErrorKind::Conflict, Code::EventConflict, ""),
@@ -210,6 +215,7 @@ impl Side {
             Self::Calendar => {
                 ": the application needs the permission Calendars.ReadWrite, for this mailbox too where access is scoped (docs/graph.md)"
             }
+            Self::Directory => ": the application needs the permission User.Read.All (docs/directory.md)",
             Self::Platform => {
                 ": the application needs the permissions OnlineMeetings.ReadWrite.All and User.Read.All (docs/teams.md)"
             }

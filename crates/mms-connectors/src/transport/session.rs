@@ -1,5 +1,5 @@
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use mms_model::{Clock, SystemClock};
@@ -22,8 +22,8 @@ const STREAM_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The way to one server, shared by all its users.
 pub struct Transport {
     client: Client,
-    /// Keeps no connection: for requests after a kept one turned out to be closed.
-    fresh_client: Client,
+    /// Keeps no connection: for requests after a kept one turned out to be closed. Rarely needed, and made then.
+    fresh_client: OnceLock<Client>,
     settings: TransportSettings,
     slots: Arc<Semaphore>,
     paused_until: Mutex<Option<Instant>>,
@@ -36,9 +36,15 @@ impl Transport {
     /// [`TransportError::Setup`] where the CA file cannot be used.
     pub fn new(settings: TransportSettings) -> Result<Self, TransportError> {
         let client = build_client(&settings, usize::MAX)?;
-        let fresh_client = build_client(&settings, 0)?;
         let slots = Arc::new(Semaphore::new(settings.concurrency.max(1)));
-        Ok(Self { client, fresh_client, settings, slots, paused_until: Mutex::new(None) })
+        Ok(Self { client, fresh_client: OnceLock::new(), settings, slots, paused_until: Mutex::new(None) })
+    }
+
+    /// The client for requests on connections of their own.
+    fn fresh_client(&self) -> &Client {
+        // The settings served for the other one; if the CA file is gone since, that one serves.
+        self.fresh_client
+            .get_or_init(|| build_client(&self.settings, 0).unwrap_or_else(|_| self.client.clone()))
     }
 
     /// How to talk to the server.
@@ -338,7 +344,7 @@ impl Session {
         url: &Url,
         timeout: Duration,
     ) -> Result<reqwest::Response, TransportError> {
-        let client = if exchange.fresh { &self.transport.fresh_client } else { &self.transport.client };
+        let client = if exchange.fresh { self.transport.fresh_client() } else { &self.transport.client };
         let mut request = client.request(exchange.method.clone(), url.clone()).timeout(timeout);
         for (name, value) in &exchange.headers {
             request = request.header(name, value);

@@ -37,6 +37,9 @@ pub fn read_back(written: &Item, read: &Item, recogniser: &Recogniser) -> ReadBa
                 found: "the component is gone".to_owned(),
             };
         };
+        if shows_the_same(component, now) {
+            continue;
+        }
         let (wanted, found) = (component.find(recogniser), now.find(recogniser));
         if keys(&wanted.recognition) != keys(&found.recognition) {
             return ReadBack::OtherMeeting { instance: instance(), found: named(&found.recognition) };
@@ -46,6 +49,14 @@ pub fn read_back(written: &Item, read: &Item, recogniser: &Recogniser) -> ReadBa
         }
     }
     other_text.map_or(ReadBack::Same, |instance| ReadBack::OtherText { instance })
+}
+
+/// Whether a server gave back what it was given, so that there is nothing to recognise.
+fn shows_the_same(written: &Component, now: &Component) -> bool {
+    written.body == now.body
+        && written.location == now.location
+        && written.online_meeting == now.online_meeting
+        && written.properties == now.properties
 }
 
 pub(super) fn keys(recognition: &Recognition) -> Vec<&str> {

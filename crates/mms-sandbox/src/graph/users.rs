@@ -118,7 +118,7 @@ fn properties(organisation: &Organisation, user: usize) -> Value {
     json!({
         "id": organisation.object_id(user), "displayName": name, "givenName": given, "surname": surname,
         "mail": address, "userPrincipalName": address, "businessPhones": [], "accountEnabled": true,
-        "userType": "Member", "otherMails": [], "assignedPlans": [],
+        "userType": "Member", "otherMails": [], "assignedPlans": [{"service": "exchange", "capabilityStatus": "Enabled", "servicePlanId": "efb87545-963c-4e0d-99df-69c6916d9eb0"}],
         "proxyAddresses": [format!("SMTP:{address}"), format!("smtp:{logon}@mail.{}", crate::organisation::DOMAIN)],
         "imAddresses": [address], "onPremisesSamAccountName": logon, "onPremisesDomainName": crate::organisation::DOMAIN,
         "onPremisesDistinguishedName": format!("CN={name},OU=Staff,DC=contoso,DC=example"),
@@ -132,6 +132,13 @@ fn matching(organisation: &Organisation, filter: &str, asked: &Asked) -> Result<
         let inside = text.trim().strip_prefix('\'')?.strip_suffix('\'')?;
         Some(inside.replace("''", "'"))
     };
+    if let Some(start) =
+        filter.strip_prefix("startsWith(displayName,").and_then(|rest| rest.strip_suffix(')'))
+    {
+        let start = quoted(start).unwrap_or_default().to_lowercase();
+        let begins = |user: &usize| organisation.name(*user).to_lowercase().starts_with(&start);
+        return Ok((0..organisation.users()).filter(begins).collect());
+    }
     let parsed = match filter.split_once("/any(p:p eq ") {
         Some((name, rest)) => rest.strip_suffix(')').and_then(quoted).map(|value| (name, value)),
         None => filter.split_once(" eq ").and_then(|(name, value)| Some((name, quoted(value)?))),

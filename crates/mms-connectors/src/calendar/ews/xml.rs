@@ -45,14 +45,12 @@ impl Element {
     /// # Errors
     /// [`XmlError`].
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, XmlError> {
-        let mut reader = Reader::from_reader(bytes);
-        let mut buffer = Vec::new();
+        let text = std::str::from_utf8(bytes).map_err(|e| XmlError::Malformed(e.to_string()))?;
+        let mut reader = Reader::from_str(text);
         let mut open: Vec<Self> = Vec::new();
         let mut elements = 0;
         loop {
-            buffer.clear();
-            let event =
-                reader.read_event_into(&mut buffer).map_err(|e| XmlError::Malformed(e.to_string()))?;
+            let event = reader.read_event().map_err(|e| XmlError::Malformed(e.to_string()))?;
             let closed = match event {
                 Event::Start(start) => {
                     elements += 1;
