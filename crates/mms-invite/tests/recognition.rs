@@ -357,3 +357,108 @@ fn links_join_whatever_host_and_shape_they_come_in() {
     let html = "<p>Click <a href=\"https://protect-us.mimecast.com/s/abc?domain=zoom.us\">https://zoom.us/j/123456789</a></p><p>Meeting ID: 123 456 789</p>";
     assert_eq!(one(&event(html, None, &[])).key, "zoom:123456789");
 }
+
+const ZOOM: &str = "https://us02web.zoom.us/j/87324397243";
+
+#[test]
+fn an_empty_label_takes_no_typed_word_for_its_value() {
+    for (labels, typed) in [
+        ("Passcode:\n", "\nAgenda\n1. Budget"),
+        ("Passcode:\n", "Agenda"),
+        ("Meeting ID: 873 2439 7243\n\nPassword\n", "\nAgenda"),
+        ("Meeting ID & passcode\n", "Kitchen\nFloor 3"),
+        ("PIN\n", "Budget2029"),
+    ] {
+        let text = format!("Join Zoom Meeting\n{ZOOM}\n{labels}{typed}\n");
+        let findings = event(&text, None, &[]);
+        assert_eq!(one(&findings).passcode, None, "{text}");
+        assert!(kept(&text, &findings).contains(typed.trim()), "{text}: {}", kept(&text, &findings));
+    }
+    let html = format!(
+        "<p>Join Zoom Meeting<br><a href=\"{ZOOM}\">{ZOOM}</a></p><p>Meeting ID: 873 2439 7243</p><p>Passcode: </p><p>Agenda</p>"
+    );
+    assert!(kept(&html, &event(&html, None, &[])).contains("Agenda"));
+    let text = format!("Join Zoom Meeting\n{ZOOM}\nPasscode:\n305275\nBye");
+    let findings = event(&text, None, &[]);
+    assert_eq!(one(&findings).passcode.as_deref(), Some("305275"));
+    assert_eq!(kept(&text, &findings), "#\nBye");
+}
+
+#[test]
+fn a_link_ends_where_a_sentence_without_spaces_goes_on() {
+    for behind in ["。よろしく", "，密码", "（密码 305275）", "」と", "«"] {
+        let text = format!("Join Zoom Meeting\n{ZOOM}?pwd=abc{behind}");
+        let findings = event(&text, None, &[]);
+        assert_eq!(one(&findings).join_url, Some(format!("{ZOOM}?pwd=abc")), "{text}");
+    }
+    let text = format!("Join Zoom Meeting\n{ZOOM}?pwd=abc。よろしくお願いします");
+    assert!(kept(&text, &event(&text, None, &[])).contains("よろしくお願いします"));
+}
+
+#[test]
+fn lync_blocks_are_known_by_their_conference_where_nothing_names_the_product() {
+    for text in [
+        "Join online meeting\nhttps://meet.contoso.com/bob/R2D2C3PO\n\nJoin by Phone\n+14255550123\n\nConference ID: 887766\n",
+        "An Onlinebesprechung teilnehmen\nhttps://lync.contoso.com/meet/bob/R2D2C3PO\n\nKonferenz-ID: 887766\n",
+    ] {
+        assert_eq!(one(&event(text, None, &[])).platform, Platform::SFB, "{text}");
+    }
+}
+
+#[test]
+fn skype_lines_in_languages_that_are_not_known_go_with_their_links() {
+    let text = "Ahoj\n\nPřipojit se ke schůzce přes Skype <https://meet.lync.com/example/bob/ABCD1234>\n\
+                Problémy? Zkuste Skype Web App <https://meet.lync.com/example/bob/ABCD1234?sl=1>\n\n\
+                Zapomněli jste PIN pro telefonické připojení? <https://dialin.example.org> | Nápověda <https://o15.officeredir.microsoft.com/r/rlidLync15?clid=1029>\n\nKonec";
+    assert_eq!(kept(text, &event(text, None, &[])), "Ahoj\n\n#\n\nKonec");
+}
+
+#[test]
+fn the_link_of_the_host_is_part_of_a_webex_block() {
+    let text = "Join meeting\nhttps://acme.webex.com/acme/j.php?MTID=m0123456789abcdef\n\n\
+                If you are a host, click here to view host information.\nhttps://acme.webex.com/acme/j.php?MTID=mfedcba9876543210\n\n\
+                Need help? Go to https://help.webex.com\nBye";
+    let findings = event(text, None, &[]);
+    assert!(one(&findings).join_url.as_deref().unwrap().ends_with("m0123456789abcdef"));
+    assert_eq!(kept(text, &findings), "#\nBye");
+}
+
+#[test]
+fn what_is_written_before_a_link_says_whether_it_joins() {
+    for label in ["Join here", "Please join here", "Video call", "Online", "Teilnahme", "Zum Meeting"] {
+        assert_eq!(one(&event(&format!("{label}: {ZOOM}"), None, &[])).platform, Platform::ZOOM, "{label}");
+    }
+    for text in [
+        format!("For video: {ZOOM}"),
+        format!("The minutes of last time are at: {ZOOM}"),
+        format!("Join here: {ZOOM} or meet us in the lobby"),
+        "Link: https://jitsi.org/downloads".to_owned(),
+        "Join: https://us02web.zoom.us\\@evil.example/j/87324397243".to_owned(),
+    ] {
+        assert_eq!(event(&text, None, &[]).recognition, Recognition::None, "{text}");
+    }
+}
+
+#[test]
+fn links_are_found_however_they_are_spelled() {
+    let html = "<a href=\"https&#58;//us02web.zoom.us/j/87324397243\">Join Zoom Meeting</a>";
+    assert_eq!(one(&event(html, None, &[])).join_url.as_deref(), Some(ZOOM));
+    let text = "Join with Google Meet\nmeet.google.com/abc-defg-hij\n";
+    let findings = event(text, None, &[]);
+    assert_eq!(one(&findings).join_url.as_deref(), Some("https://meet.google.com/abc-defg-hij"));
+    assert_eq!(kept(text, &findings).trim(), "#");
+}
+
+#[test]
+fn a_button_that_only_outlook_shows_leads_to_the_new_meeting() {
+    let html = format!(
+        "<!--[if mso]><v:roundrect href=\"{ZOOM}\"><center>Join</center></v:roundrect><![endif]--><![if !mso]>\
+         <a href=\"{ZOOM}\">Join Meeting</a><![endif]><p>Meeting ID: 873 2439 7243</p><p>Bye</p>"
+    );
+    let findings = event(&html, None, &[]);
+    let rest = kept(&html, &findings);
+    assert_eq!(rest.matches("<![if").count(), rest.matches("<![endif]>").count(), "{rest}");
+    let [mention] = findings.mentions.as_slice() else { panic!("{findings:?}") };
+    assert_eq!(&html[mention.range.clone()], ZOOM);
+    assert!(mention.range.start < findings.blocks[0].range.start);
+}

@@ -16,7 +16,11 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
             Ok(text) => Cow::Borrowed(text),
             // A file cut off within a character is still UTF-8.
             Err(error) if error.error_len().is_none() => UTF_8.decode_without_bom_handling(bytes).0,
-            Err(_) => WINDOWS_1252.decode_without_bom_handling(bytes).0,
+            // RFC 5545 §3.1: lines may be folded within a character.
+            Err(_) => match unfolded(bytes).map(String::from_utf8) {
+                Some(Ok(text)) => Cow::Owned(text),
+                _ => WINDOWS_1252.decode_without_bom_handling(bytes).0,
+            },
         }
     };
     let controls = text.bytes().filter(|b| *b < 9).count();
@@ -28,6 +32,31 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
     } else {
         text
     })
+}
+
+/// The bytes of a calendar with its lines unfolded; none for what is no calendar.
+fn unfolded(bytes: &[u8]) -> Option<Vec<u8>> {
+    let start = bytes.trim_ascii_start();
+    if !start.get(..15)?.eq_ignore_ascii_case(b"BEGIN:VCALENDAR") {
+        return None;
+    }
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = memchr::memchr2(b'\r', b'\n', rest) {
+        let (line, behind) = rest.split_at(at);
+        out.extend_from_slice(line);
+        let ending = if behind.starts_with(b"\r\n") { 2 } else { 1 };
+        let (ending, behind) = behind.split_at(ending);
+        rest = match behind {
+            [b' ' | b'\t', folded @ ..] => folded,
+            _ => {
+                out.extend_from_slice(ending);
+                behind
+            }
+        };
+    }
+    out.extend_from_slice(rest);
+    Some(out)
 }
 
 /// UTF-16 without a mark: in text of European languages every second byte is NUL.
@@ -54,6 +83,10 @@ mod tests {
         assert_eq!(decode(&wide("\u{FEFF}Über")).unwrap(), "Über");
         assert_eq!(decode(&wide("BEGIN:VCALENDAR")).unwrap(), "BEGIN:VCALENDAR");
         assert_eq!(decode(&[0xC3]).unwrap(), "\u{FFFD}");
+        let folded = b"BEGIN:VCALENDAR\r\nDESCRIPTION:Gr\xC3\r\n \xBCn\r\nEND:VCALENDAR\r\n";
+        assert_eq!(decode(folded).unwrap(), "BEGIN:VCALENDAR\r\nDESCRIPTION:Gr\u{fc}n\r\nEND:VCALENDAR\r\n");
+        let latin = b"BEGIN:VCALENDAR\r\nDESCRIPTION:Gr\xFCn\r\n";
+        assert_eq!(decode(latin).unwrap(), "BEGIN:VCALENDAR\r\nDESCRIPTION:Gr\u{fc}n\r\n");
         assert_eq!(decode(b"a\0b").unwrap(), "a b");
         assert!(decode(&[1; 1000]).is_none());
     }

@@ -79,7 +79,7 @@ pub(super) fn find(lines: &mut [Line], vocabulary: &Vocabulary) -> Vec<Found> {
             continue;
         }
         let (first, last) = if bare { (index, index) } else { (first, last) };
-        let kept = kept(lines, first..last + 1, index, frame.filter(|_| framed));
+        let kept = kept(lines, first..last + 1, index, frame.filter(|_| framed), &seed.platform);
         found.push(describe(lines, first..last + 1, kept, seed, bare, vocabulary));
         done = last + 1;
     }
@@ -273,15 +273,25 @@ fn promote(lines: &mut [Line]) {
     promote_frames(lines);
     // Beside a link that joins for certain, one on an unknown host is no meeting, whatever is written before it.
     let joined = lines.iter().any(|l| l.links.iter().any(|k| join_of(k).is_some()));
-    let mut previous_joins = false;
+    let conference = lines.iter().any(|l| l.has(Label::ConferenceId));
+    let (mut previous_joins, mut previous_online, mut previous_hosts) = (false, false, false);
     for line in lines.iter_mut().filter(|l| !l.blank) {
         let joins = line.has(Label::Join);
+        let online = joins && contains_word(&line.text, "online");
         let labelled = joins || previous_joins;
-        previous_joins = joins;
+        let names_online = online || previous_online;
+        // Webex prints the host's own link below the one for everybody.
+        let hosts = contains_word(&line.text, "if you are a host");
+        let is_hosts = hosts || previous_hosts;
+        (previous_joins, previous_online, previous_hosts) = (joins, online, hosts && line.links.is_empty());
         for link in &mut line.links {
+            if is_hosts && matches!(&link.link, Some(Link::Join(join)) if join.platform == Platform::WEBEX) {
+                link.link = Some(Link::Part(Platform::WEBEX));
+                continue;
+            }
             let counts = match &link.link {
                 Some(Link::Weak(join)) if join.platform == Platform::SFB => {
-                    skype || joins && line.text.contains("online")
+                    skype || names_online || labelled && conference
                 }
                 Some(Link::Weak(join)) if join.platform == Platform::BIG_BLUE_BUTTON => button || labelled,
                 Some(Link::Weak(_)) => jitsi || labelled,
@@ -386,6 +396,7 @@ fn grow(lines: &[Line], index: usize, seed: &Seed, lowest: usize) -> (usize, usi
         let ours = is_block_line(line, seed, true) || said.is_value(line);
         if line.blank {
             gap += 1;
+            said.awaits = None;
             if gap > MAX_GAP {
                 break;
             }
@@ -570,7 +581,9 @@ fn is_block_line(line: &Line, seed: &Seed, below: bool) -> bool {
             Some(Link::Weak(_)) | None => {}
         }
     }
-    if known && residue <= 30 {
+    // Skype for Business asks and answers in a line: "Forgot your dial-in PIN? <…> | Help <…>".
+    let talks = seed.platform == Platform::SFB && known && line.text.chars().count() <= 120;
+    if known && residue <= 30 || talks && residue <= 90 {
         return true;
     }
     let value = |hit: &super::label::Hit| line.text.len() - hit.end <= 60;
@@ -606,6 +619,7 @@ fn kept(
     span: Range<usize>,
     index: usize,
     frame: Option<&Frame>,
+    platform: &Platform,
 ) -> Vec<(usize, Range<usize>)> {
     let mut kept = Vec::new();
     let block = lines.get(span.clone()).unwrap_or_default();
@@ -625,6 +639,9 @@ fn kept(
             own.retain(|range| is_written(line, range, frame.rule, footer.contains(&at)));
         } else if line.text.trim() == OBJECT.to_string() && line.links.is_empty() {
             own.push(0..line.text.len());
+        }
+        if *platform == Platform::SFB {
+            own.retain(|range| !is_link_text(line, range));
         }
         context = context.behind(line, &own);
         kept.extend(own.into_iter().map(|range| (span.start + at, range)));
@@ -666,7 +683,11 @@ fn is_link_text(line: &Line, range: &Range<usize>) -> bool {
     let next = line.links.iter().find(|link| link.at >= range.end);
     next.is_some_and(|link| {
         let adjoins = line.text.get(range.end..link.at).is_some_and(|between| between.trim().is_empty());
-        adjoins && (help || matches!(link.link, Some(Link::Part(_) | Link::Gateway(_))))
+        let words = line.text.get(range.clone()).unwrap_or_default();
+        let named = join_of(link).is_some_and(|join| join.platform == Platform::SFB)
+            && words.chars().count() <= 80
+            && (words.contains("Skype") || words.contains("Lync"));
+        adjoins && (help || named || matches!(link.link, Some(Link::Part(_) | Link::Gateway(_))))
     })
 }
 
@@ -715,6 +736,7 @@ pub(super) fn is_service_date(text: &str) -> bool {
 
 /// Whether a grown block shows more than a link.
 fn is_proven(block: &[Line], line: &Line, seed: &Seed) -> bool {
+    let introduced = line.links.iter().any(|link| join_of(link).is_some() && introduces(line, link));
     let label_before_link = line.links.iter().filter(|l| join_of(l).is_some()).any(|link| {
         let before = line.text.get(..link.at).unwrap_or_default();
         line.labels
@@ -734,7 +756,36 @@ fn is_proven(block: &[Line], line: &Line, seed: &Seed) -> bool {
             _ => false,
         })
     });
-    label_before_link || others
+    label_before_link || introduced || others
+}
+
+/// Whether a few words that speak of joining and a colon stand before a link, and nothing behind it: "Join here: https://…".
+fn introduces(line: &Line, link: &LineLink) -> bool {
+    const MOST_WORDS: usize = 5;
+    const JOINING: [&str; 14] = [
+        "join",
+        "meeting",
+        "video call",
+        "online",
+        "teilnahme",
+        "teilnehmen",
+        "beitreten",
+        "einwählen",
+        "zugang",
+        "besprechung",
+        "rejoindre",
+        "réunion",
+        "unirse",
+        "reunión",
+    ];
+    let lead = line.text.get(..link.at).unwrap_or_default().trim();
+    let behind = line.text.get(link.end..).unwrap_or_default();
+    lead.strip_suffix([':', '：']).is_some_and(|words| {
+        let count = words.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count();
+        let lower = words.to_lowercase();
+        let joins = JOINING.iter().any(|word| lower.contains(word));
+        joins && count <= MOST_WORDS && !words.contains(['.', '!', '?', '。'])
+    }) && !behind.contains(own::is_word)
 }
 
 /// "Zoom: https://…": the text before a link names the service and nothing else.

@@ -2,6 +2,7 @@
 
 use super::label::Label;
 use super::line::{LINK, Line};
+use super::own;
 
 /// What was read from a block's lines.
 #[derive(Debug, Default, Clone)]
@@ -34,12 +35,14 @@ impl Fields {
                 }
                 let end = line.labels.get(place + 1).map_or(line.text.len(), |next| next.start);
                 let rest = line.text.get(hit.end..end).unwrap_or_default();
-                let next = || lines.iter().skip(index + 1).find(|l| !l.blank).filter(|l| l.labels.is_empty());
+                let next = || lines.get(index + 1).filter(|l| !l.blank && l.labels.is_empty());
                 let wants_digits = !matches!(hit.label, Label::Passcode);
                 *slot = value(rest, wants_digits).or_else(|| {
                     let ends_line = rest.chars().all(|c| !c.is_alphanumeric());
                     next()
-                        .filter(|_| ends_line && end == line.text.len())
+                        .filter(|l| {
+                            ends_line && end == line.text.len() && own::is_lone_value(&l.text, hit.label)
+                        })
                         .and_then(|l| value(&l.text, wants_digits))
                 });
             }

@@ -643,6 +643,48 @@ impl Document {
     }
 }
 
+/// The bytes of every link target in conditional comments (`<!--[if mso]>…<![endif]-->`).
+pub(super) fn conditional_targets(html: &str) -> Vec<Range<usize>> {
+    /// No invite has more buttons, and each costs time.
+    const MOST: usize = 64;
+    let mut targets = Vec::new();
+    for start in memchr::memmem::find_iter(html.as_bytes(), "<!--[if") {
+        let rest = html.get(start..).unwrap_or_default();
+        let comment = rest.get(..rest.find("-->").unwrap_or(rest.len())).unwrap_or_default();
+        let mut from = 4;
+        while let Some(at) = comment.get(from..).and_then(|rest| rest.find('<')).map(|at| from + at) {
+            from = at + 1;
+            let Some(tag) = comment.get(at..).and_then(Tag::parse) else { continue };
+            from = at + tag.length;
+            targets.extend(tag.place("href").map(|place| start + at + place.start..start + at + place.end));
+            if targets.len() >= MOST {
+                return targets;
+            }
+        }
+    }
+    targets
+}
+
+/// The range with both halves of a condition (`<![if !mso]>`, `<![endif]>`) of which it holds one: one alone would hide
+/// what follows from Outlook.
+pub(super) fn with_conditions(html: &str, range: Range<usize>) -> Range<usize> {
+    let inside = html.get(range.clone()).unwrap_or_default();
+    let (opened, closed) = (inside.matches("<![if").count(), inside.matches("<![endif]>").count());
+    let before = html.get(..range.start).unwrap_or_default().trim_end();
+    let behind = html.get(range.end..).unwrap_or_default();
+    if closed > opened && before.ends_with("]>") {
+        let start = before
+            .rfind("<![if")
+            .filter(|at| before.get(*at..).is_some_and(|tag| !tag.trim_end_matches("]>").contains('>')));
+        return start.unwrap_or(range.start)..range.end;
+    }
+    if opened > closed && behind.trim_start().starts_with("<![endif]>") {
+        let skipped = behind.len() - behind.trim_start().len();
+        return range.start..range.end + skipped + "<![endif]>".len();
+    }
+    range
+}
+
 /// Where a replacement goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {

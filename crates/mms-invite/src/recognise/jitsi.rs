@@ -45,7 +45,7 @@ pub(super) fn classify(address: &Address<'_>) -> Option<Link> {
     if address.path.last() == Some(&"dialInInfo.html") && address.parameter("room").is_some() {
         return Some(Link::Part(Platform::JITSI));
     }
-    let named = address.host.split('.').any(|label| label == "jitsi");
+    let named = address.host.split('.').any(|label| label == "jitsi") && !address.is_within("jitsi.org");
     match on_server(address) {
         Some(Link::Join(join)) if named && address.path.len() == 1 => Some(Link::Weak(join)),
         _ => None,
@@ -68,6 +68,10 @@ fn on_server(address: &Address<'_>) -> Option<Link> {
 /// A link that a text names as a Jitsi meeting, on a host nobody told of.
 pub(super) fn presumed(url: &str) -> Option<Join> {
     let address = Address::parse(url)?;
+    // The project's own pages, and pages of whatever host, are no rooms.
+    if address.is_within("jitsi.org") || url.ends_with(".html") {
+        return None;
+    }
     match on_server(&address) {
         Some(Link::Join(join)) => Some(join),
         _ => None,

@@ -341,22 +341,40 @@ impl Recogniser {
     fn body(&self, part: &BodyPart<'_>) -> Body {
         // Most events hold no meeting: no link and no address of a video system, no meeting.
         if !could_hold_meeting(part.text) {
-            return Body { document: None, lines: Vec::new(), found: Vec::new() };
+            return Body { document: None, lines: Vec::new(), found: Vec::new(), commented: Vec::new() };
         }
         match part.format {
             BodyFormat::Text => {
                 let mut lines = text::lines(part.text);
                 let found = self.blocks(&mut lines);
-                Body { document: None, lines, found }
+                Body { document: None, lines, found, commented: Vec::new() }
             }
             BodyFormat::Html => {
                 let mut document = html::scan(part.text);
                 let mut lines = document.take_lines();
                 let found = self.blocks(&mut lines);
                 document.set_lines(lines);
-                Body { document: Some(document), lines: Vec::new(), found }
+                Body {
+                    document: Some(document),
+                    lines: Vec::new(),
+                    found,
+                    commented: self.commented(part.text),
+                }
             }
         }
+    }
+
+    /// The join links in conditional comments, by the bytes of their targets: Outlook shows what stands there.
+    fn commented(&self, html: &str) -> Vec<(Range<usize>, String)> {
+        let targets = html::conditional_targets(html).into_iter();
+        let join = |target: Range<usize>| {
+            let url = html::decode(html.get(target.clone())?).into_owned();
+            match self.link(&safelinks::unwrap(url.trim()))? {
+                Link::Join(join) => Some((target, join.key)),
+                _ => None,
+            }
+        };
+        targets.filter_map(join).collect()
     }
 
     fn blocks(&self, lines: &mut [Line]) -> Vec<Found> {
@@ -382,6 +400,8 @@ struct Body {
     document: Option<Document>,
     lines: Vec<Line>,
     found: Vec<Found>,
+    /// Join links that only Outlook shows: the bytes of the target, and the meeting's key.
+    commented: Vec<(Range<usize>, String)>,
 }
 
 impl Body {
@@ -434,6 +454,8 @@ impl Body {
                 }));
             }
         }
+        let commented = self.commented.iter().filter(|(_, key)| keys.contains(key));
+        mentions.extend(commented.map(|(range, _)| Mention { body, range: range.clone(), continues: false }));
         mentions.sort_by_key(|mention| mention.range.start);
         let mut end = 0;
         mentions.retain(|mention| {
@@ -581,6 +603,9 @@ fn in_elements(html: &str, document: &Document, runs: &[Vec<OwnPiece>]) -> Vec<P
             }
         }
     }
+    for place in &mut places {
+        place.range = html::with_conditions(html, place.range.clone());
+    }
     places
 }
 
@@ -612,4 +637,8 @@ fn could_hold_meeting(text: &str) -> bool {
         || memchr::memmem::find(bytes, b"Skype").is_some()
         || memchr::memmem::find(bytes, b"!OC(").is_some()
         || memchr::memmem::find(bytes, b"lync.webex.com").is_some()
+        // A link whose colon or slashes are written as entities; one that Google prints without its scheme.
+        || ["&#58;", "&#x3a", "&#X3A", "&#x3A", "&#47;", "&#x2f", "&#x2F", "&colon", "&sol", "meet.google.com/"]
+            .iter()
+            .any(|written| memchr::memmem::find(bytes, written.as_bytes()).is_some())
 }

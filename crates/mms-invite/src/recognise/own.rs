@@ -30,7 +30,7 @@ impl Context {
     /// The context of the line behind `line`, of which `kept` is people's own.
     pub(super) fn behind(self, line: &Line, kept: &[Range<usize>]) -> Self {
         if line.blank {
-            return self;
+            return Self { awaits: None, ..self };
         }
         let all = kept.first().is_some_and(|range| range.len() == line.text.trim().len());
         let speaks = line.has(Label::DialIn) || line.has(Label::ConferenceId) || line.telephone;
@@ -237,6 +237,9 @@ fn value(rest: &str, label: Label, alone: bool) -> Option<usize> {
         }
     }
     let tail = rest.get(at..)?;
+    if alone && !is_lone_value(tail, label) {
+        return None;
+    }
     let length = match label {
         Label::MeetingId | Label::ConferenceId | Label::VideoId | Label::Pin => identifier(tail),
         Label::Passcode => {
@@ -254,6 +257,22 @@ fn value(rest: &str, label: Label, alone: bool) -> Option<usize> {
         _ => None,
     }?;
     Some(at + length)
+}
+
+/// Whether a line below a label can be its value: nothing but digits and a code, and no word that people write.
+pub(super) fn is_lone_value(text: &str, label: Label) -> bool {
+    let text = text.trim();
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let only_digits = digits >= 3 && text.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-' | '#'));
+    let word = !text.contains(' ');
+    match label {
+        Label::Passcode => {
+            let mixed = text.chars().skip(1).any(char::is_uppercase) && text.contains(char::is_lowercase);
+            only_digits || word && (digits > 0 || mixed)
+        }
+        Label::Pin => only_digits,
+        _ => only_digits || word && (digits >= 4 || text.matches('-').count() >= 2),
+    }
 }
 
 /// Groups of digits, or a word with a digit or a hyphen in it (`abc-defg-hij`), and `#`.

@@ -33,6 +33,9 @@ const WRAPPERS: &[&str] = &[
     "linkprotect.cudasvc.com",
     "secure-web.cisco.com",
     "google.com",
+    "slack-redir.net",
+    "l.facebook.com",
+    "linkedin.com",
     "deref-mail.com",
     "deref-gmx.net",
     "deref-gmx.com",
@@ -87,6 +90,9 @@ fn peel(wrapped: &str) -> Option<String> {
         "www.google.com" | "google.com" if url.path() == "/url" => {
             parameter(&url, "q").or_else(|| parameter(&url, "url"))
         }
+        "slack-redir.net" if url.path() == "/link" => parameter(&url, "url"),
+        "l.facebook.com" if url.path() == "/l.php" => parameter(&url, "u"),
+        "www.linkedin.com" if url.path() == "/redir/redirect" => parameter(&url, "url"),
         "deref-mail.com" | "deref-gmx.net" | "deref-gmx.com" | "deref-web.de" | "deref-1und1.de" => {
             parameter(&url, "redirectUrl")
         }

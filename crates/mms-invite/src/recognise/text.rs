@@ -116,8 +116,40 @@ pub(super) fn written_links(text: &str) -> Vec<Written> {
         from = found.source.end;
         out.push(found);
     }
+    add_without_scheme(text, &mut out);
     out
 }
+
+/// Adds the links that Google prints without their scheme: `meet.google.com/abc-defg-hij`.
+fn add_without_scheme(text: &str, out: &mut Vec<Written>) {
+    const HOST: &str = "meet.google.com/";
+    let mut added = false;
+    for start in memchr::memmem::find_iter(text.as_bytes(), HOST) {
+        let before = text.get(..start).and_then(|before| before.chars().next_back());
+        let glued =
+            before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '/' | '.' | '@' | '-' | '_' | '='));
+        if glued || out.iter().any(|link| link.source.start <= start && start < link.source.end) {
+            continue;
+        }
+        let rest = text.get(start + HOST.len()..).unwrap_or_default();
+        let code = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '-')).unwrap_or(rest.len());
+        let source = start..start + HOST.len() + code;
+        if let Some(place) = text.get(source.clone()) {
+            out.push(Written { url: format!("https://{place}"), source });
+            added = true;
+        }
+    }
+    if added {
+        out.sort_by_key(|link| link.source.start);
+    }
+}
+
+/// What ends a link, beside white space: brackets, quotation marks, and the punctuation of scripts that put no space
+/// behind it.
+const ENDS: [char; 29] = [
+    '<', '>', '"', '“', '”', '„', '«', '»', '|', '`', '。', '、', '，', '；', '：', '！', '？', '（', '）',
+    '「', '」', '『', '』', '【', '】', '《', '》', '〈', '〉',
+];
 
 fn link_at(text: &str, colon: usize) -> Option<Written> {
     let bytes = text.as_bytes();
@@ -141,9 +173,7 @@ fn link_at(text: &str, colon: usize) -> Option<Written> {
     let rest = text.get(start..)?;
     let end = rest
         .char_indices()
-        .find(|(_, c)| {
-            is_space(*c) || c.is_control() || matches!(*c, '<' | '>' | '"' | '“' | '”' | '|' | '`' | LINK)
-        })
+        .find(|(_, c)| is_space(*c) || c.is_control() || ENDS.contains(c) || *c == LINK)
         .map_or(rest.len(), |(at, _)| at);
     let url = trim_punctuation(rest.get(..end)?);
     (url.len() > scheme.len() + 3).then(|| Written { url: url.to_owned(), source: start..start + url.len() })

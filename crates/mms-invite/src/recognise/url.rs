@@ -75,13 +75,13 @@ impl<'a> Address<'a> {
             None => host_of(raw)?,
         };
         let rest = raw.split_once("://")?.1;
+        // A backslash is a slash to browsers but hides host or path from readers: never a join link.
+        if rest.split(['?', '#']).next().is_some_and(|place| place.contains('\\')) {
+            return None;
+        }
         let rest = rest.find(['/', '?', '#']).and_then(|at| rest.get(at..)).unwrap_or_default();
         let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        // A backslash is a slash to browsers but hides a path from readers: never a join link.
-        if path.contains('\\') {
-            return None;
-        }
         let path = path.split('/').filter(|segment| !segment.is_empty()).collect();
         Some(Self { raw, host, standard_port, path, query, fragment })
     }
