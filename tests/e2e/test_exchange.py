@@ -1,6 +1,8 @@
 """Exchange: the sandbox as clients see it that we did not write, and migrations as these clients see them afterwards."""
 
 import asyncio
+import json
+import subprocess
 
 import pytest
 import requests
@@ -17,7 +19,7 @@ from msgraph.generated.users.item.online_meetings.create_or_get.create_or_get_po
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 
-from support.mms import Mms
+from support.mms import ROOT, Mms
 from support.sandbox import Sandbox
 
 OLD = ["meet.contoso.example", "contoso.zoom.us", "27999194", "pA7xk2"]
@@ -141,6 +143,21 @@ def test_a_batch_answers_each_request_for_itself(sandbox):
     body["requests"] *= 7
     assert requests.post(f"{url}/$batch", json=body, headers=bearer, timeout=30).status_code == 400
     assert requests.get(f"{url}/users", timeout=30).status_code == 401
+
+
+def test_the_client_for_node_reads_pages_batches_and_is_refused(sandbox):
+    user = sandbox.ready["users"][0]
+    answer = subprocess.run(
+        ["node", ROOT / "tests/e2e/node/graph.mjs", sandbox.ready["authority"], sandbox.token(), user["id"]],
+        capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 0, answer.stderr
+    seen = json.loads(answer.stdout)
+    assert len({event["id"] for event in seen["events"]}) == 17
+    assert any(event["isOnlineMeeting"] for event in seen["events"])
+    assert seen["meeting"]["joinWebUrl"].startswith("https://teams.microsoft.com/l/meetup-join/")
+    assert {answer["id"]: answer["status"] for answer in seen["batch"]["responses"]} == {"1": 200, "2": 400}
+    assert seen["refused"] == {"status": 412, "code": "ErrorIrresolvableConflict"}
+    assert seen["me"]["userPrincipalName"] == user["address"]
 
 
 # Migrations.
