@@ -213,6 +213,27 @@ def test_a_rollback_gives_back_what_was_there(tmp_path, sandbox):
             assert after[uid] == was, (user, uid)
 
 
+def test_current_refreshes_teams_meetings_where_they_are(tmp_path, sandbox):
+    mms = Mms(tmp_path)
+    mms.exchange(sandbox, cloud=[0], office=[1])
+    mms.write()
+    before = {item.uid: item for item in sandbox.mailbox(1).calendar.all()}
+    mms.run("migrate", "--all", "--to", "Current")
+    for record in mms.status():
+        assert (record["State"], record["TotalMeeting"], record["FailedMeeting"]) == ("Succeeded", 2, 0), record
+    refreshed = 0
+    for item in sandbox.mailbox(1).calendar.all():
+        was = before[item.uid]
+        assert item.teams_url == was.teams_url, "the link stays"
+        if item.body != was.body:
+            refreshed += 1
+            assert was.teams_url and "Phone conference ID" in item.body and "pA7xk2" not in item.body, item.body
+    assert refreshed == 2
+    told = sandbox.mails()
+    mms.run("migrate", "--all", "--to", "Current")
+    assert sandbox.mails() == told
+
+
 def test_who_lacks_rights_is_told_the_cmdlet(tmp_path, sandbox):
     mms = Mms(tmp_path)
     mms.exchange(sandbox, cloud=[0], office=[1])

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::{Asked, Reply, refusal};
-use crate::organisation::teams_url;
+use crate::organisation::{Kind, TENANT, teams_url};
 use crate::state::Shared;
 
 /// The meetings that were made, by user and external id.
@@ -43,9 +43,11 @@ pub(super) fn answer(shared: &Shared, asked: &Asked, user: &str, rest: &[&str]) 
             if let Some(known) = all.get(&key) {
                 return Reply::ok(known.clone());
             }
-            let meeting = made(shared, user, external, asked);
-            all.insert(key, meeting.clone());
-            Reply { status: 201, headers: Vec::new(), body: meeting }
+            let code = format!("M{:016X}{user:04X}", hash(external));
+            let mut made = meeting(shared, user, &teams_url(&code, TENANT, user), &asked.body);
+            made["externalId"] = json!(external);
+            all.insert(key, made.clone());
+            Reply { status: 201, headers: Vec::new(), body: made }
         }
         ("GET", ["onlineMeetings"]) => {
             let filter = asked.option("$filter").unwrap_or_default();
@@ -56,30 +58,46 @@ pub(super) fn answer(shared: &Shared, asked: &Asked, user: &str, rest: &[&str]) 
             let of_user = |((owner, _), meeting): &(&(usize, String), &Value)| {
                 *owner == user && meeting["joinWebUrl"] == url
             };
-            let found: Vec<Value> = all.iter().filter(of_user).map(|(_, meeting)| meeting.clone()).collect();
+            let mut found: Vec<Value> =
+                all.iter().filter(of_user).map(|(_, meeting)| meeting.clone()).collect();
+            if found.is_empty() && is_of_a_calendar(shared, user, url) {
+                found.push(meeting(shared, user, url, &Value::Null));
+            }
             Reply::ok(json!({"value": found}))
         }
         _ => refusal(400, "BadRequest", "The sandbox offers createOrGet and a look-up by JoinWebUrl."),
     }
 }
 
-fn made(shared: &Shared, user: usize, external: &str, asked: &Asked) -> Value {
-    let hash = external.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let code = format!("M{hash:016X}{user:04X}");
-    let url = teams_url(&code, crate::organisation::TENANT, user);
+fn hash(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Whether the user's calendar held the meeting when the organisation was made.
+fn is_of_a_calendar(shared: &Shared, user: usize, url: &str) -> bool {
+    let organisation = &shared.organisation;
+    let holds = |event: usize| {
+        organisation.kind(user, event) == Kind::Teams
+            && organisation.blueprint(user, event).properties.iter().any(|(_, value)| value == url)
+    };
+    (0..organisation.mailbox(user).len()).any(holds)
+}
+
+/// An online meeting with these coordinates; `said` is what its maker said of it.
+fn meeting(shared: &Shared, user: usize, url: &str, said: &Value) -> Value {
+    let hash = hash(url);
     let number = hash % 1_000_000_000_000;
-    let text = |name: &str| asked.body[name].clone();
+    let text = |name: &str| said[name].clone();
     let html = format!(
         "<div><span>Microsoft Teams meeting</span><br><a href=\"{url}\">Join the meeting now</a></div>"
     );
     // Encoded as a form is.
     let html = percent_encoding::utf8_percent_encode(&html, percent_encoding::NON_ALPHANUMERIC).to_string();
     json!({
-        "id": format!("MSp{code}"), "joinWebUrl": url, "externalId": external, "subject": text("subject"),
+        "id": format!("MSp{hash:016X}"), "joinWebUrl": url, "externalId": null, "subject": text("subject"),
         "startDateTime": text("startDateTime"), "endDateTime": text("endDateTime"),
-        "chatInfo": {"threadId": format!("19:meeting_{code}@thread.v2"), "messageId": "0", "replyChainMessageId": null},
+        "chatInfo": {"threadId": format!("19:meeting_{hash:016X}@thread.v2"), "messageId": "0", "replyChainMessageId": null},
         "participants": {"organizer": {
             "upn": shared.organisation.address(user), "role": "presenter",
             "identity": {"user": {"id": shared.organisation.object_id(user)}},
