@@ -234,6 +234,20 @@ def test_current_refreshes_teams_meetings_where_they_are(tmp_path, sandbox):
     assert sandbox.mails() == told
 
 
+def test_mailboxes_move_over_tls_that_is_trusted(tmp_path):
+    with Sandbox("--tls") as sandbox:
+        assert sandbox.ready["ews"].startswith("https://127.0.0.1:")
+        mms = Mms(tmp_path)
+        mms.exchange(sandbox, cloud=[0], office=[1])
+        mms.write()
+        mms.run("migrate", "--all", "--to", "Teams")
+        assert {record["SucceededMeeting"] for record in mms.status()} == {14}
+        file = tmp_path / "mms.toml"
+        file.write_text(file.read_text(encoding="utf-8").replace('ca_file = "sandbox.pem"\n', ""), encoding="utf-8")
+        said = mms.run("doctor", expect=1).stdout
+        assert "certificate" in said, said
+
+
 def test_who_lacks_rights_is_told_the_cmdlet(tmp_path, sandbox):
     mms = Mms(tmp_path)
     mms.exchange(sandbox, cloud=[0], office=[1])

@@ -11,6 +11,7 @@ mod item;
 mod mailbox;
 mod organisation;
 mod state;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 pub use faults::Faults;
 use organisation::Organisation;
 use state::Shared;
+use tls::TlsListener;
 
 /// What the organisation is like.
 #[derive(Debug, Clone)]
@@ -37,17 +39,21 @@ pub struct Settings {
     pub meetings: usize,
     /// The same seed makes the same organisation.
     pub seed: u64,
+    /// Whether to serve with TLS, under a certificate of the sandbox's own making.
+    pub tls: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), users: 25, meetings: 12, seed: 1 }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), users: 25, meetings: 12, seed: 1, tls: false }
     }
 }
 
 /// A sandbox that serves until it is dropped.
 pub struct Sandbox {
     address: SocketAddr,
+    /// PEM.
+    certificate: Option<String>,
     shared: Arc<Shared>,
     serving: JoinHandle<std::io::Result<()>>,
 }
@@ -60,7 +66,7 @@ impl Sandbox {
     pub async fn start(settings: &Settings) -> std::io::Result<Self> {
         let listener = TcpListener::bind(settings.listen).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(Organisation::new(settings)));
+        let shared = Arc::new(Shared::new(Organisation::new(settings), settings.tls));
         let router = Router::new()
             .route("/EWS/Exchange.asmx", post(ews::serve))
             // DavMail spells it so.
@@ -70,13 +76,18 @@ impl Sandbox {
             .route("/sandbox/state", get(report))
             .route("/sandbox/faults", post(set_faults))
             .with_state(Arc::clone(&shared));
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(Self { address, shared, serving })
+        let (serving, certificate) = if settings.tls {
+            let (listener, certificate) = TlsListener::new(listener)?;
+            (tokio::spawn(async move { axum::serve(listener, router).await }), Some(certificate))
+        } else {
+            (tokio::spawn(async move { axum::serve(listener, router).await }), None)
+        };
+        Ok(Self { address, certificate, shared, serving })
     }
 
     /// Where it is and who is in it: every URL, the account and its password, the users.
     pub fn description(&self) -> Value {
-        let base = format!("http://{}", self.address);
+        let base = format!("{}://{}", self.shared.scheme(), self.address);
         let organisation = &self.shared.organisation;
         let users: Vec<Value> = (0..organisation.users())
             .map(|user| {
@@ -95,6 +106,7 @@ impl Sandbox {
             "faults": format!("{base}/sandbox/faults"),
             "account": {"user": organisation::ACCOUNT, "password": organisation::PASSWORD},
             "domain": organisation::DOMAIN,
+            "certificate": self.certificate,
             "users": users,
         })
     }

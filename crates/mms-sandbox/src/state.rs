@@ -14,6 +14,7 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     pub(crate) meetings: Meetings,
     pub(crate) limits: Limits,
+    has_tls: bool,
     faults: Mutex<Faults>,
     counts: Mutex<Counts>,
 }
@@ -35,12 +36,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(organisation: Organisation) -> Self {
+    pub(crate) fn new(organisation: Organisation, has_tls: bool) -> Self {
         Self {
             organisation,
             tokens: Tokens::default(),
             meetings: Meetings::default(),
             limits: Limits::default(),
+            has_tls,
             faults: Mutex::default(),
             counts: Mutex::default(),
         }
@@ -70,7 +72,7 @@ impl Shared {
 
     /// What URLs of this server begin with.
     pub(crate) fn scheme(&self) -> &'static str {
-        "http"
+        if self.has_tls { "https" } else { "http" }
     }
 
     pub(crate) fn count_refusal(&self, code: &str) {

@@ -54,12 +54,15 @@ class Mms:
         ready = sandbox.ready
         self._secret("client-secret", ready["client"]["secret"])
         self._secret("ews-password", ready["account"]["password"])
-        access = (f'tenant = "{ready["tenant"]}"\nclient_id = "{ready["client"]["id"]}"\nsecret_file = "client-secret"\n'
+        if ready["certificate"]:
+            (self.folder / "sandbox.pem").write_text(ready["certificate"], encoding="utf-8")
+        trust = 'ca_file = "sandbox.pem"\n' if ready["certificate"] else ""
+        access = (f'{trust}tenant = "{ready["tenant"]}"\nclient_id = "{ready["client"]["id"]}"\nsecret_file = "client-secret"\n'
                   f'url = "{ready["authority"]}"\nauthority = "{ready["authority"]}"\n')
         self._calendars.append(f'[calendar.cloud]\nkind = "graph"\n{access}{more}')
         self._calendars.append(
             f'[calendar.office]\nkind = "ews"\nurl = "{ready["ews"]}"\n'
-            f'auth = {{ type = "basic", user = {json.dumps(ready["account"]["user"])}, password_file = "ews-password" }}\n')
+            f'auth = {{ type = "basic", user = {json.dumps(ready["account"]["user"])}, password_file = "ews-password" }}\n{trust}')
         self._more += (f'[platform.Teams]\nkind = "teams"\n{access}'
                        f'[recognise]\nhosts = {{ SfB = ["meet.{ready["domain"]}"] }}\n')
         for calendar, users in (("cloud", cloud), ("office", office)):

@@ -31,9 +31,9 @@ CalendarItem.register("skype_url", SkypeUrl)
 class Sandbox:
     """A running sandbox; ends on leaving the context."""
 
-    def __init__(self, users=4, meetings=14):
+    def __init__(self, *arguments, users=4, meetings=14):
         self._process = subprocess.Popen(
-            [PROGRAM, "sandbox", "--users", str(users), "--meetings", str(meetings)],
+            [PROGRAM, "sandbox", "--users", str(users), "--meetings", str(meetings), *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         self.ready = json.loads(self._process.stdout.readline())
 

@@ -22,6 +22,9 @@ pub struct Arguments {
     /// The same seed makes the same organisation.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
+    /// Serve with TLS, under a certificate of its own making, which the first line holds.
+    #[arg(long)]
+    pub tls: bool,
 }
 
 /// Serves the organisation until the command is stopped. The first line says where, and as whom one signs in.
@@ -29,10 +32,10 @@ pub struct Arguments {
 /// # Errors
 /// The address cannot be listened on.
 pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let &Arguments { listen, users, meetings, seed } = arguments;
+    let &Arguments { listen, users, meetings, seed, tls } = arguments;
     let failed =
         |error| Failure::failed(format!("{listen} cannot be served: {error}; name another with --listen"));
-    let sandbox = Sandbox::start(&Settings { listen, users, meetings, seed }).await.map_err(failed)?;
+    let sandbox = Sandbox::start(&Settings { listen, users, meetings, seed, tls }).await.map_err(failed)?;
     print_text(&format!("{}\n", sandbox.description()))?;
     sandbox.ended().await.map_err(failed)
 }
