@@ -368,6 +368,7 @@ fn an_empty_label_takes_no_typed_word_for_its_value() {
         ("Meeting ID: 873 2439 7243\n\nPassword\n", "\nAgenda"),
         ("Meeting ID & passcode\n", "Kitchen\nFloor 3"),
         ("PIN\n", "Budget2029"),
+        ("Dial: bjn.vc and enter your meeting ID & passcode\n", "Room2"),
     ] {
         let text = format!("Join Zoom Meeting\n{ZOOM}\n{labels}{typed}\n");
         let findings = event(&text, None, &[]);

@@ -680,6 +680,13 @@ fn is_written(line: &Line, range: &Range<usize>, rule: Rule, footer: bool) -> bo
 /// Whether the words are the text of the link behind them, which Outlook writes out: "Forgot your PIN? <https://…>".
 fn is_link_text(line: &Line, range: &Range<usize>) -> bool {
     let help = line.leading().is_some_and(|hit| hit.label == Label::Extra);
+    // `?sl=1` is Skype Web App's, and all of its line is in words of the service.
+    let web_app = |link: &LineLink| {
+        link.url.ends_with("?sl=1") && join_of(link).is_some_and(|join| join.platform == Platform::SFB)
+    };
+    if line.text.chars().count() <= 160 && line.links.iter().any(web_app) {
+        return true;
+    }
     let next = line.links.iter().find(|link| link.at >= range.end);
     next.is_some_and(|link| {
         let adjoins = line.text.get(range.end..link.at).is_some_and(|between| between.trim().is_empty());

@@ -41,7 +41,10 @@ impl Fields {
                     let ends_line = rest.chars().all(|c| !c.is_alphanumeric());
                     next()
                         .filter(|l| {
-                            ends_line && end == line.text.len() && own::is_lone_value(&l.text, hit.label)
+                            ends_line
+                                && end == line.text.len()
+                                && line.residue() <= 2
+                                && own::is_lone_value(&l.text, hit.label)
                         })
                         .and_then(|l| value(&l.text, wants_digits))
                 });

@@ -54,7 +54,10 @@ fn speaks_of_video(line: &Line) -> bool {
 /// The label that the line ends in, where its value is still to come.
 pub(super) fn awaits(line: &Line) -> Option<Label> {
     let last = line.labels.last()?;
-    let open = takes_value(last.label) && !has_words(line.text.get(last.end..).unwrap_or_default());
+    // "… and enter your meeting ID & passcode" is a sentence, behind which nothing is to come.
+    let open = takes_value(last.label)
+        && !has_words(line.text.get(last.end..).unwrap_or_default())
+        && line.residue() <= 2;
     open.then_some(last.label)
 }
 
