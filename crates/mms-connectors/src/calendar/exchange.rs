@@ -3,7 +3,7 @@
 use mms_invite::item::{self, Component, Item};
 use mms_invite::recognise::Recogniser;
 use mms_model::port::{ReadBack, Update, Updated};
-use mms_model::{Code, ErrorKind, PortError, Version};
+use mms_model::{Code, ErrorKind, Meeting, PortError, Version};
 use sha2::{Digest as _, Sha256};
 
 /// The name of the event's id among [`Component::connector`].
@@ -34,11 +34,67 @@ pub(super) fn fingerprint(component: &Component) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What reading back a component gave; none where it is gone.
+pub(super) type Found = Result<Option<Component>, PortError>;
+
+/// A write of a whole item, as far as it came.
+pub(super) struct Written {
+    pub(super) item: Item,
+    pub(super) update: Update,
+    /// The events that were written.
+    pub(super) ids: Vec<String>,
+    pub(super) told: u32,
+    /// Why it is unclear whether the write was made.
+    pub(super) unclear: Option<PortError>,
+}
+
+impl Written {
+    /// Weighs the write against what was read back of it; `meeting` makes a meeting of an item.
+    ///
+    /// # Errors
+    /// What made it unclear, where reading back does not show the write; `WriteNotVerified`.
+    pub(super) fn weigh(
+        self,
+        mut found: impl FnMut(&str) -> Option<Found>,
+        meeting: impl FnOnce(&str, &Item) -> Meeting,
+        recogniser: &Recogniser,
+    ) -> Result<Updated, PortError> {
+        let Self { item: written, update, ids, told, unclear } = self;
+        let mut read = written.clone();
+        read.components.iter_mut().for_each(|component| component.pending.clear());
+        let mut kept = None;
+        for id in ids {
+            let now = match (found(&id), &unclear) {
+                (Some(Ok(Some(now))), _) => now,
+                (_, Some(_)) => return Err(unclear.unwrap_or_else(|| conflict(&written, "is unclear"))),
+                (Some(Err(error)), None) => return Ok(unverified(&update, told, &written, &error.message)),
+                (Some(Ok(None)) | None, None) => {
+                    return Ok(unverified(&update, told, &written, "it was deleted right after"));
+                }
+            };
+            for component in read.components.iter_mut().filter(|c| c.connector.get(ID) == Some(&id)) {
+                let mut now = now.clone();
+                kept = kept.or(drop_old_meeting(&mut now, component, &written));
+                now.instance = component.instance.clone();
+                *component = now;
+            }
+        }
+        let remarks = weigh(&written, &read, kept, recogniser).map_err(|error| unclear.unwrap_or(error))?;
+        let meeting = meeting(&update.id.0, &read);
+        Ok(Updated {
+            version: meeting.version.clone(),
+            attendees_told: told,
+            remarks,
+            read_back: ReadBack::Differs(Box::new(meeting)),
+        })
+    }
+}
+
 /// What is to be said of a write, by what was read back of it; `kept` is the old meeting that Exchange still shows.
 ///
 /// # Errors
 /// `WriteNotVerified`: the event shows another meeting than was written.
-pub(super) fn weigh(
+fn weigh(
     written: &Item,
     read: &Item,
     kept: Option<String>,
@@ -76,7 +132,7 @@ pub(super) fn weigh(
 
 /// Takes the old meeting's URL out of what the server says of the event, where it is still there beside a new one,
 /// and returns it.
-pub(super) fn drop_old_meeting(now: &mut Component, before: &Component, written: &Item) -> Option<String> {
+fn drop_old_meeting(now: &mut Component, before: &Component, written: &Item) -> Option<String> {
     let component = written.component(&before.instance)?;
     // In content that is to be written this is empty where the meeting moved.
     let moved = component.online_meeting.join_url.is_none();
@@ -87,7 +143,7 @@ pub(super) fn drop_old_meeting(now: &mut Component, before: &Component, written:
 }
 
 /// A write that was taken and could not be read back.
-pub(super) fn unverified(update: &Update, told: u32, written: &Item, why: &str) -> Updated {
+fn unverified(update: &Update, told: u32, written: &Item, why: &str) -> Updated {
     Updated {
         version: Version(update.version.0.clone()),
         attendees_told: told,

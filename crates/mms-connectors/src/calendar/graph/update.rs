@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 use mms_invite::item::{Changes, Item, PropertyType};
 use mms_invite::recognise::BodyFormat;
-use mms_model::port::{ReadBack, Update, Updated};
+use mms_model::port::{Update, Updated};
 use mms_model::{AttendeeChoice, Clock as _, Code, ErrorKind, InstanceId, PortError, SystemClock};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::event::{DRAFT, ETAG, Event};
 use super::read::PREFER;
 use super::user_calendar::GraphUserCalendar;
-use crate::calendar::exchange::{self, ID, SEEN, conflict, drop_old_meeting, subject, unverified};
+use crate::calendar::exchange::{self, ID, SEEN, Written, conflict, subject};
 use crate::graph::{GraphError, SubRequest, path};
 
 /// One update on its way.
@@ -253,7 +253,7 @@ impl GraphUserCalendar {
         found: &mut HashMap<String, Result<Option<Event>, PortError>>,
     ) -> Result<Updated, PortError> {
         let ids = job.ids();
-        let Job { item: written, update, told, spent, state, .. } = job;
+        let Job { item, update, told, spent, state, .. } = job;
         let unclear = match state {
             State::Going => None,
             State::Unclear(error) => Some(error),
@@ -263,34 +263,9 @@ impl GraphUserCalendar {
                 return Err(error);
             }
         };
-        let mut read = written.clone();
-        read.components.iter_mut().for_each(|component| component.pending.clear());
-        let mut kept = None;
-        for id in ids {
-            let now = match (found.remove(&id), &unclear) {
-                (Some(Ok(Some(event))), _) => event.component,
-                (_, Some(_)) => return Err(unclear.unwrap_or_else(|| conflict(&written, "is unclear"))),
-                (Some(Err(error)), None) => return Ok(unverified(&update, told, &written, &error.message)),
-                (Some(Ok(None)) | None, None) => {
-                    return Ok(unverified(&update, told, &written, "it was deleted right after"));
-                }
-            };
-            for component in read.components.iter_mut().filter(|c| c.connector.get(ID) == Some(&id)) {
-                let mut now = now.clone();
-                kept = kept.or(drop_old_meeting(&mut now, component, &written));
-                now.instance = component.instance.clone();
-                *component = now;
-            }
-        }
-        let remarks = exchange::weigh(&written, &read, kept, self.editor.recogniser())
-            .map_err(|error| unclear.unwrap_or(error))?;
-        let meeting = self.meeting(&update.id.0, &read, Timestamp::UNIX_EPOCH);
-        Ok(Updated {
-            version: meeting.version.clone(),
-            attendees_told: told,
-            remarks,
-            read_back: ReadBack::Differs(Box::new(meeting)),
-        })
+        let found = |id: &str| Some(found.remove(id)?.map(|event| event.map(|event| event.component)));
+        let meeting = |id: &str, read: &Item| self.meeting(id, read, Timestamp::UNIX_EPOCH);
+        Written { item, update, ids, told, unclear }.weigh(found, meeting, self.editor.recogniser())
     }
 }
 
