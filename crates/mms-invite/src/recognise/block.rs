@@ -725,7 +725,15 @@ pub(super) fn is_room_system(text: &str) -> bool {
     let text = text.strip_prefix("Dial ").unwrap_or(text);
     let first = text.split(' ').next().unwrap_or_default();
     let address = first.split_once('@').is_some_and(|(user, host)| {
-        user.bytes().filter(u8::is_ascii_digit).count() >= 6 && host.contains('.') && text.len() <= 120
+        let mut labels = host.rsplit('.');
+        let is_domain = labels
+            .next()
+            .is_some_and(|label| label.len() >= 2 && label.bytes().all(|b| b.is_ascii_alphabetic()));
+        let rest: Vec<&str> = labels.collect();
+        let is_label =
+            |label: &&str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let is_host = is_domain && !rest.is_empty() && rest.iter().all(is_label);
+        user.bytes().filter(u8::is_ascii_digit).count() >= 6 && is_host && text.len() <= 120
     });
     let numeric = first.split('.').count() == 4
         && first.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'#')

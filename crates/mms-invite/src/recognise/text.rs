@@ -144,12 +144,41 @@ fn add_without_scheme(text: &str, out: &mut Vec<Written>) {
     }
 }
 
-/// What ends a link, beside white space: brackets, quotation marks, and the punctuation of scripts that put no space
-/// behind it.
-const ENDS: [char; 29] = [
-    '<', '>', '"', '“', '”', '„', '«', '»', '|', '`', '。', '、', '，', '；', '：', '！', '？', '（', '）',
-    '「', '」', '『', '』', '【', '】', '《', '》', '〈', '〉',
-];
+/// What ends a link: white space, brackets, quotation marks, and the punctuation of scripts that put no space behind it.
+fn ends_link(c: char) -> bool {
+    if c.is_ascii() {
+        return matches!(c, '<' | '>' | '"' | '|' | '`') || c.is_ascii_whitespace() || c.is_ascii_control();
+    }
+    is_space(c)
+        || c.is_control()
+        || matches!(
+            c,
+            LINK | '“'
+                | '”'
+                | '„'
+                | '«'
+                | '»'
+                | '。'
+                | '、'
+                | '，'
+                | '；'
+                | '：'
+                | '！'
+                | '？'
+                | '（'
+                | '）'
+                | '「'
+                | '」'
+                | '『'
+                | '』'
+                | '【'
+                | '】'
+                | '《'
+                | '》'
+                | '〈'
+                | '〉'
+        )
+}
 
 fn link_at(text: &str, colon: usize) -> Option<Written> {
     let bytes = text.as_bytes();
@@ -171,10 +200,7 @@ fn link_at(text: &str, colon: usize) -> Option<Written> {
         return Some(link);
     }
     let rest = text.get(start..)?;
-    let end = rest
-        .char_indices()
-        .find(|(_, c)| is_space(*c) || c.is_control() || ENDS.contains(c) || *c == LINK)
-        .map_or(rest.len(), |(at, _)| at);
+    let end = rest.char_indices().find(|(_, c)| ends_link(*c)).map_or(rest.len(), |(at, _)| at);
     let url = trim_punctuation(rest.get(..end)?);
     (url.len() > scheme.len() + 3).then(|| Written { url: url.to_owned(), source: start..start + url.len() })
 }
