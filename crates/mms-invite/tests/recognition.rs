@@ -415,6 +415,25 @@ fn skype_lines_in_languages_that_are_not_known_go_with_their_links() {
 }
 
 #[test]
+fn a_sentence_that_names_skype_before_its_link_is_somebodys() {
+    const JOIN: &str = "https://meet.lync.com/example/bob/ABCD1234";
+    let block = format!(
+        "Join Skype Meeting <{JOIN}>\nTrouble Joining? Try Skype Web App <{JOIN}?sl=1>\nConference ID: 4711987"
+    );
+    for typed in ["Bob please dial into Skype early", "We use Skype again, bring the numbers:"] {
+        for text in [
+            format!("{typed} <{JOIN}>\nConference ID: 4711987"),
+            format!("{typed} <{JOIN}>\n{block}"),
+            format!("{block} \n{typed} <{JOIN}>"),
+        ] {
+            assert!(kept(&text, &event(&text, None, &[])).contains(typed.trim_end_matches(':')), "{text}");
+        }
+    }
+    let behind = format!("{}\nBye", block.replace("?sl=1>", "?sl=1> Bob has the key"));
+    assert!(kept(&behind, &event(&behind, None, &[])).contains("Bob has the key"), "{behind}");
+}
+
+#[test]
 fn the_link_of_the_host_is_part_of_a_webex_block() {
     let text = "Join meeting\nhttps://acme.webex.com/acme/j.php?MTID=m0123456789abcdef\n\n\
                 If you are a host, click here to view host information.\nhttps://acme.webex.com/acme/j.php?MTID=mfedcba9876543210\n\n\

@@ -627,6 +627,9 @@ fn kept(
     if frame.is_some_and(|frame| frame.rule == Rule::Mms || labelled < 2) {
         return kept;
     }
+    // A second line with the join link may be somebody's sentence; which one is the service's cannot be told then.
+    let joins_once = block.iter().filter(|line| line.links.iter().any(joins_skype)).count() == 1
+        && (frame.is_some() || block.iter().any(|line| line.links.iter().any(helps_skype)));
     let footer = footer(block);
     let mut context = Context::default();
     let mut opened = frame.is_some();
@@ -640,8 +643,8 @@ fn kept(
         } else if line.text.trim() == OBJECT.to_string() && line.links.is_empty() {
             own.push(0..line.text.len());
         }
-        if *platform == Platform::SFB {
-            own.retain(|range| !is_link_text(line, range));
+        if frame.is_some() || *platform == Platform::SFB {
+            own.retain(|range| !is_link_text(line, range, joins_once));
         }
         context = context.behind(line, &own);
         kept.extend(own.into_iter().map(|range| (span.start + at, range)));
@@ -666,7 +669,7 @@ fn is_written(line: &Line, range: &Range<usize>, rule: Rule, footer: bool) -> bo
     if range.len() < line.text.trim().len() {
         let joins = line.links.iter().any(|link| join_of(link).is_some());
         let valued = line.leading().is_some_and(|hit| own::takes_value(hit.label));
-        return (joins || valued) && !is_link_text(line, range);
+        return joins || valued;
     }
     // "… for Skype for Business, the … app formerly known as Lync": the names stand in every language.
     if rule == Rule::Dots && line.text.contains("Skype") && line.text.contains("Lync") {
@@ -678,24 +681,36 @@ fn is_written(line: &Line, range: &Range<usize>, rule: Rule, footer: bool) -> bo
 }
 
 /// Whether the words are the text of the link behind them, which Outlook writes out: "Forgot your PIN? <https://…>".
-fn is_link_text(line: &Line, range: &Range<usize>) -> bool {
-    let help = line.leading().is_some_and(|hit| hit.label == Label::Extra);
-    // `?sl=1` is Skype Web App's, and all of its line is in words of the service.
-    let web_app = |link: &LineLink| {
-        link.url.ends_with("?sl=1") && join_of(link).is_some_and(|join| join.platform == Platform::SFB)
-    };
-    if line.text.chars().count() <= 160 && line.links.iter().any(web_app) {
+/// `joins_once` says that the block's only join link of Skype for Business is that of its heading.
+fn is_link_text(line: &Line, range: &Range<usize>, joins_once: bool) -> bool {
+    let Some(link) = line.links.iter().find(|link| link.at >= range.end) else { return false };
+    // All that stands before it is in words of the service.
+    if is_web_app(link) && line.text.chars().count() <= 160 {
         return true;
     }
-    let next = line.links.iter().find(|link| link.at >= range.end);
-    next.is_some_and(|link| {
-        let adjoins = line.text.get(range.end..link.at).is_some_and(|between| between.trim().is_empty());
-        let words = line.text.get(range.clone()).unwrap_or_default();
-        let named = join_of(link).is_some_and(|join| join.platform == Platform::SFB)
-            && words.chars().count() <= 80
-            && (words.contains("Skype") || words.contains("Lync"));
-        adjoins && (help || named || matches!(link.link, Some(Link::Part(_) | Link::Gateway(_))))
-    })
+    let adjoins = line.text.get(range.end..link.at).is_some_and(|between| between.trim().is_empty());
+    let help = line.leading().is_some_and(|hit| hit.label == Label::Extra);
+    let words = line.text.get(range.clone()).unwrap_or_default();
+    let heading = joins_once
+        && joins_skype(link)
+        && (words.contains("Skype") || words.contains("Lync"))
+        && words.split_whitespace().count() <= 7
+        && !words.contains(['.', ',', ';', ':', '!', '?', '。', '、']);
+    adjoins && (help || heading || matches!(link.link, Some(Link::Part(_) | Link::Gateway(_))))
+}
+
+/// Whether the link joins by Skype Web App, `?sl=1`.
+fn is_web_app(link: &LineLink) -> bool {
+    link.url.ends_with("?sl=1") && join_of(link).is_some_and(|join| join.platform == Platform::SFB)
+}
+
+fn joins_skype(link: &LineLink) -> bool {
+    !is_web_app(link) && join_of(link).is_some_and(|join| join.platform == Platform::SFB)
+}
+
+/// Whether the service puts such a link beside its join link, and people do not.
+fn helps_skype(link: &LineLink) -> bool {
+    is_web_app(link) || link.link == Some(Link::Part(Platform::SFB))
 }
 
 fn same_meeting(seed: &Seed, join: &Join) -> bool {

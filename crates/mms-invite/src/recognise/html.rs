@@ -645,15 +645,26 @@ impl Document {
 
 /// The bytes of every link target in conditional comments (`<!--[if mso]>…<![endif]-->`).
 pub(super) fn conditional_targets(html: &str) -> Vec<Range<usize>> {
-    /// No invite has more buttons, and each costs time.
+    // No invite has more buttons or tags in such comments, and each costs time.
     const MOST: usize = 64;
-    let mut targets = Vec::new();
+    const MOST_TAGS: usize = 1000;
+    let (mut targets, mut tags) = (Vec::new(), 0);
+    let mut done = 0;
     for start in memchr::memmem::find_iter(html.as_bytes(), "<!--[if") {
+        // Inside a comment that was read.
+        if start < done {
+            continue;
+        }
         let rest = html.get(start..).unwrap_or_default();
         let comment = rest.get(..rest.find("-->").unwrap_or(rest.len())).unwrap_or_default();
+        done = start + comment.len();
         let mut from = 4;
         while let Some(at) = comment.get(from..).and_then(|rest| rest.find('<')).map(|at| from + at) {
             from = at + 1;
+            tags += 1;
+            if tags > MOST_TAGS {
+                return targets;
+            }
             let Some(tag) = comment.get(at..).and_then(Tag::parse) else { continue };
             from = at + tag.length;
             targets.extend(tag.place("href").map(|place| start + at + place.start..start + at + place.end));

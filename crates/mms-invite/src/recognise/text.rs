@@ -123,23 +123,25 @@ pub(super) fn written_links(text: &str) -> Vec<Written> {
 /// Adds the links that Google prints without their scheme: `meet.google.com/abc-defg-hij`.
 fn add_without_scheme(text: &str, out: &mut Vec<Written>) {
     const HOST: &str = "meet.google.com/";
-    let mut added = false;
+    let mut added = Vec::new();
+    let mut with_scheme = out.iter().peekable();
     for start in memchr::memmem::find_iter(text.as_bytes(), HOST) {
         let before = text.get(..start).and_then(|before| before.chars().next_back());
         let glued =
             before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '/' | '.' | '@' | '-' | '_' | '='));
-        if glued || out.iter().any(|link| link.source.start <= start && start < link.source.end) {
+        while with_scheme.next_if(|link| link.source.end <= start).is_some() {}
+        if glued || with_scheme.peek().is_some_and(|link| link.source.start <= start) {
             continue;
         }
         let rest = text.get(start + HOST.len()..).unwrap_or_default();
         let code = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '-')).unwrap_or(rest.len());
         let source = start..start + HOST.len() + code;
         if let Some(place) = text.get(source.clone()) {
-            out.push(Written { url: format!("https://{place}"), source });
-            added = true;
+            added.push(Written { url: format!("https://{place}"), source });
         }
     }
-    if added {
+    if !added.is_empty() {
+        out.append(&mut added);
         out.sort_by_key(|link| link.source.start);
     }
 }
