@@ -213,6 +213,47 @@ def test_a_rollback_gives_back_what_was_there(tmp_path, sandbox):
             assert after[uid] == was, (user, uid)
 
 
+def invited(item):
+    return {attendee.mailbox.email_address: attendee.response_type for attendee in item.required_attendees or []}
+
+
+def test_people_who_moved_between_tenants_are_invited_under_their_new_address(tmp_path, sandbox):
+    moved, domain = sandbox.address(2), sandbox.ready["domain"]
+    before = {item.uid: item for item in sandbox.mailbox(1).calendar.all()}
+    mms = Mms(tmp_path)
+    mms.exchange(sandbox, cloud=[0], office=[1])
+    mms.identity_map([(moved, "new@fabrikam.example"), ("before@old.example", sandbox.address(1))])
+    mms.write()
+    shown = mms.run("preview", "before@old.example", "--to", "Teams", "--diff").stdout
+    assert "new@fabrikam.example" in shown, shown
+    mms.run("migrate", "--all", "--to", "Teams")
+    for record in mms.status():
+        assert (record["State"], record["TotalMeeting"], record["FailedMeeting"]) == ("Succeeded", 14, 0), record
+    changed = 0
+    for item in sandbox.mailbox(1).calendar.all():
+        was, now = invited(before[item.uid]), invited(item)
+        if moved not in was or item.start.year < 2030 or item.my_response_type != "Organizer" or not item.teams_url:
+            assert now == was
+            continue
+        changed += 1
+        assert now.pop("new@fabrikam.example") == "Unknown", "Exchange has nobody's answer under an address that it never saw"
+        was.pop(moved)
+        assert now == was, "the answers of the others stay"
+    assert changed
+    for event in events_of(sandbox, 0):
+        if event.is_organizer and event.start.date_time.startswith("2030") and event.is_online_meeting:
+            assert moved not in [attendee.email_address.address for attendee in event.attendees]
+    told = sandbox.mails()
+    assert max(told.values()) == 1, told
+    cancelled = {attendee for event, attendee in told if event.endswith(" cancelled")}
+    assert cancelled == {moved}, "the old address, which the docs tell"
+    mms.run("migrate", "--all", "--to", "Teams")
+    assert sandbox.mails() == told, "a second run tells nobody"
+    mms.run("rollback", sandbox.address(1))
+    for item in sandbox.mailbox(1).calendar.all():
+        assert invited(item) == invited(before[item.uid]), domain
+
+
 def test_current_refreshes_teams_meetings_where_they_are(tmp_path, sandbox):
     mms = Mms(tmp_path)
     mms.exchange(sandbox, cloud=[0], office=[1])

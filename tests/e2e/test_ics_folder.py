@@ -2,7 +2,7 @@
 
 import datetime
 
-from support.invites import AFTER, BEFORE, calendar, meeting, series, untouched_lines, value
+from support.invites import AFTER, BEFORE, calendar, meeting, series, unfolded, untouched_lines, value
 from support.mms import JITSI, Mms
 
 
@@ -62,6 +62,31 @@ def test_many_events_in_one_file(tmp_path, smtp):
     unfolded = after.replace(b"\r\n ", b"")
     assert all(invite.old_url.encode() not in unfolded for invite in invites)
     assert len(smtp.mails()) == 5
+
+
+def test_people_who_moved_are_renamed_and_told_under_their_new_address(tmp_path, smtp):
+    moved = meeting(20, "alice", ["bob", "carol"])
+    plain = calendar([
+        "BEGIN:VEVENT", "UID:plain", "DTSTAMP:20260101T000000Z", "DTSTART:20990101T090000Z", "DTEND:20990101T100000Z",
+        "ORGANIZER:mailto:alice@example.test", "ATTENDEE:mailto:bob@example.test", "SUMMARY:Lunch", "END:VEVENT"])
+    event = moved.content[moved.content.index(b"BEGIN:VEVENT"):moved.content.index(b"END:VCALENDAR")]
+    mms = Mms(tmp_path)
+    folder = folder_of(mms)
+    file = folder / "calendar.ics"
+    file.write_bytes(plain.replace(b"END:VCALENDAR\r\n", event + b"END:VCALENDAR\r\n"))
+    mms.smtp(smtp)
+    mms.identity_map([("bob@example.test", "robert@new.example"), ("@else.example", "@new.example")])
+    mms.write()
+
+    mms.migrate("alice")
+    after = file.read_bytes()
+    assert "mailto:robert@new.example" in "\n".join(unfolded(after))
+    assert "\n".join(unfolded(after)).count("mailto:bob@example.test") == 1, "Lunch stays as it was"
+    assert sorted(mail.recipients[0] for mail in smtp.mails()) == ["carol@example.test", "robert@new.example"]
+    mms.migrate("alice")
+    assert file.read_bytes() == after and len(smtp.mails()) == 2, "a second run changes nothing"
+    mms.run("rollback", "alice@example.test", "--correlation-id", mms.status()[-1]["CorrelationId"])
+    assert "\n".join(unfolded(file.read_bytes())).count("mailto:bob@example.test") == 2
 
 
 def test_only_external_attendees_are_told_where_so_configured(tmp_path, smtp):

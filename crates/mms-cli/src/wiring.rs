@@ -13,7 +13,9 @@ use mms_connectors::calendar::ews::EwsCalendar;
 use mms_connectors::calendar::graph::GraphCalendar;
 use mms_connectors::calendar::ics_folder::IcsFolder;
 use mms_connectors::directory::file::{FileDirectory, FileDirectorySettings, ImportErrors};
+use mms_connectors::directory::former_addresses::FormerAddresses;
 use mms_connectors::directory::graph::GraphDirectory;
+use mms_connectors::directory::identity_map;
 use mms_connectors::directory::ldap::LdapDirectory;
 use mms_connectors::platform::jitsi::Jitsi;
 use mms_connectors::platform::teams::Teams;
@@ -24,7 +26,8 @@ use mms_invite::recognise::{CustomPlatform, Recogniser, RecogniserOptions};
 use mms_invite::rewrite::Editor;
 use mms_model::port::{Calendar, Directory, InvitationSender, MeetingPlatform, RequestStore, StoreError};
 use mms_model::{
-    Code, MigrationType, Platform, PortError, RandomIds, SourceMeetingType, SystemClock, TargetMeetingType,
+    Code, IdentityMap, MigrationType, Platform, PortError, RandomIds, SourceMeetingType, SystemClock,
+    TargetMeetingType,
 };
 use mms_store::{Access, SqliteStore};
 
@@ -49,6 +52,20 @@ pub struct Installation {
 /// # Errors
 /// The file cannot be read, or something in it is wrong; with its line.
 pub fn directory(config: &Config) -> Result<Arc<dyn Directory>, Failure> {
+    let identities = identities(config)?;
+    let directory = present_directory(config)?;
+    Ok(if identities.is_empty() { directory } else { Arc::new(FormerAddresses::new(directory, identities)) })
+}
+
+/// Who got another address.
+fn identities(config: &Config) -> Result<Arc<IdentityMap>, Failure> {
+    let Some(path) = &config.organisation.identity_map else { return Ok(Arc::default()) };
+    let map = identity_map::load(path).map_err(|errors| Failure::usage(first_of(&errors)))?;
+    Ok(Arc::new(map))
+}
+
+/// The directory, which knows people by the addresses that they have now.
+fn present_directory(config: &Config) -> Result<Arc<dyn Directory>, Failure> {
     Ok(match &config.directory {
         DirectoryKind::File(file) => Arc::new(file_directory(config, &file.file)?),
         DirectoryKind::Graph(settings) => {
@@ -272,15 +289,15 @@ async fn open_with(config: Config, access: Access) -> Result<Installation, Failu
     let engine = Engine::new(
         Arc::clone(&store),
         connectors,
-        settings(&config),
+        settings(&config)?,
         Arc::new(SystemClock),
         Arc::new(RandomIds),
     );
     Ok(Installation { config, engine, directory, store })
 }
 
-fn settings(config: &Config) -> EngineSettings {
-    EngineSettings {
+fn settings(config: &Config) -> Result<EngineSettings, Failure> {
+    Ok(EngineSettings {
         grace: config.engine.grace_period.get(),
         max_attendees: config.engine.max_attendees,
         notify: config.engine.notify,
@@ -295,8 +312,9 @@ fn settings(config: &Config) -> EngineSettings {
             .iter()
             .map(|domain| domain.to_ascii_lowercase())
             .collect(),
+        identities: identities(config)?,
         ..EngineSettings::default()
-    }
+    })
 }
 
 impl Installation {

@@ -93,7 +93,12 @@ fn moved(calendar: &dyn UserCalendar, meeting: &Meeting, notify: AttendeeChoice)
         }),
         _ => None,
     });
-    let rewrite = Rewrite { replacements: replacements.collect(), stamp: now(), raise_sequence: false };
+    let rewrite = Rewrite {
+        replacements: replacements.collect(),
+        stamp: now(),
+        raise_sequence: false,
+        identities: Default::default(),
+    };
     Update {
         id: meeting.id.clone(),
         version: meeting.version.clone(),

@@ -91,7 +91,8 @@ fn to_teams(calendar: &dyn UserCalendar, meeting: &Meeting) -> Update {
             _ => None,
         })
         .collect();
-    let rewrite = Rewrite { replacements, stamp: now(), raise_sequence: false };
+    let rewrite =
+        Rewrite { replacements, stamp: now(), raise_sequence: false, identities: Default::default() };
     Update {
         id: meeting.id.clone(),
         version: meeting.version.clone(),

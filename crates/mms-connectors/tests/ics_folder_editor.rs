@@ -96,6 +96,7 @@ fn rewrite(meeting: &Meeting) -> Rewrite {
         }],
         stamp: now(),
         raise_sequence: false,
+        identities: Default::default(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! From a meeting to the change of it: plan, provision, rewrite. What a preview shows and a run writes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use mms_model::port::{ProvisionRequest, Scheduling, UserCalendar};
@@ -25,6 +25,9 @@ const REMEMBERED: usize = 4096;
 /// much, so it moves.
 const START_UNREADABLE: &str =
     "Its start cannot be read, so it counts as a meeting to come: correct the event's date.";
+
+/// The remark on a meeting that has its link already, and whose people moved.
+const ONLY_ADDRESSES: &str = "It has the right link; only addresses in it changed.";
 
 /// What is to be done with a meeting, computed through.
 pub(crate) enum Prepared {
@@ -134,7 +137,11 @@ impl Preparation<'_> {
         };
         let moves = match plan(&meeting, &rules) {
             Decision::Skip(reason) => return settled(MeetingOutcome::Skipped, reason.to_string()),
-            Decision::AlreadyThere => return settled(MeetingOutcome::AlreadyThere, String::new()),
+            Decision::AlreadyThere if self.settings.identities.is_empty() => {
+                return settled(MeetingOutcome::AlreadyThere, String::new());
+            }
+            // Its people may have other addresses by now.
+            Decision::AlreadyThere => Vec::new(),
             Decision::Fail(code, message) => {
                 let error = PortError::permanent(code, message);
                 return (
@@ -151,8 +158,13 @@ impl Preparation<'_> {
             Ok(None) => settled(MeetingOutcome::AlreadyThere, String::new()),
             Ok(Some((rewritten, targets, tell))) => {
                 let mut record = record(&meeting, MeetingOutcome::Migrated, now);
-                record.platform = moves.first().map(|m| m.old.platform.to_string());
-                record.old_url = moves.first().and_then(|m| m.old.join_url.clone());
+                match moves.first() {
+                    Some(first) => {
+                        record.platform = Some(first.old.platform.to_string());
+                        record.old_url.clone_from(&first.old.join_url);
+                    }
+                    None => record.message = ONLY_ADDRESSES.to_owned(),
+                }
                 record.new_url = targets.first().map(|(_, url)| url.clone());
                 record.instances = targets.iter().map(|(instance, _)| instance.clone()).collect();
                 if meeting.instances.iter().any(|i| i.start.is_none() && record.instances.contains(&i.id)) {
@@ -166,7 +178,9 @@ impl Preparation<'_> {
                     _ => None,
                 };
                 let mut record = record(&meeting, MeetingOutcome::Failed, now);
-                record.platform = moves.first().map(|m| m.old.platform.to_string());
+                if let Some(first) = moves.first() {
+                    record.platform = Some(first.old.platform.to_string());
+                }
                 (Prepared::Settled(Box::new(failed(record, &error))), wait)
             }
         }
@@ -196,8 +210,17 @@ impl Preparation<'_> {
             let (instance, key) = (step.instance.clone(), step.old.key.clone());
             replacements.push(Replacement { instance, key, target, language });
         }
-        let targets = replacements.iter().map(|r| (r.instance.clone(), r.target.join_url.clone())).collect();
-        let rewrite = Rewrite { replacements, stamp: now, raise_sequence: self.settings.raise_sequence };
+        let targets = if moves.is_empty() {
+            join_urls(meeting)
+        } else {
+            replacements.iter().map(|r| (r.instance.clone(), r.target.join_url.clone())).collect()
+        };
+        let rewrite = Rewrite {
+            replacements,
+            stamp: now,
+            raise_sequence: self.settings.raise_sequence,
+            identities: Arc::clone(&self.settings.identities),
+        };
         let rewritten = self.calendar.rewrite(meeting, &rewrite)?;
         if rewritten.changes.is_empty() || rewritten.content == meeting.content {
             // A refresh that finds the right coordinates; a move that changes nothing cannot have found its block.
@@ -264,7 +287,10 @@ impl Preparation<'_> {
             external_id: external_id.to_owned(),
             old: old.clone(),
             subject: meeting.subject.clone(),
-            organizer: meeting.organizer.clone().unwrap_or_else(|| self.user.primary_address()),
+            organizer: meeting
+                .organizer
+                .as_ref()
+                .map_or_else(|| self.user.primary_address(), |organizer| self.present(organizer)),
             start: meeting.instances.iter().find(|i| i.id == *instance).and_then(|i| i.start),
             last_end: None,
             language: language.to_owned(),
@@ -282,11 +308,11 @@ impl Preparation<'_> {
                 self.settings.internal_domains.iter().any(|d| d.eq_ignore_ascii_case(domain))
             }
         };
-        meeting
-            .attendees
-            .iter()
-            .map(|a| &a.address)
+        let mut seen = HashSet::new();
+        let attendees = meeting.attendees.iter().map(|attendee| &attendee.address);
+        attendees
             .filter(|a| !self.user.owns(a) && organizer != *a)
+            .map(|a| self.present(a))
             .filter(|a| {
                 a.domain().is_some_and(|domain| match self.settings.notify {
                     AttendeeChoice::All => true,
@@ -294,9 +320,25 @@ impl Preparation<'_> {
                     AttendeeChoice::None => false,
                 })
             })
-            .cloned()
+            .filter(|a| seen.insert(a.clone()))
             .collect()
     }
+
+    /// The address under which somebody is reached now.
+    fn present(&self, address: &Address) -> Address {
+        self.settings.identities.target(address).unwrap_or_else(|| address.clone())
+    }
+}
+
+/// The join URL of each component that has one meeting and lies ahead.
+fn join_urls(meeting: &Meeting) -> Vec<(InstanceId, String)> {
+    let ahead = meeting.instances.iter().filter(|i| i.upcoming && !i.cancelled);
+    ahead
+        .filter_map(|instance| match &instance.recognition {
+            Recognition::One(online) => Some((instance.id.clone(), online.join_url.clone()?)),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The error of a target platform that is not there.

@@ -1,6 +1,7 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use mms_model::AttendeeChoice;
+use mms_model::{AttendeeChoice, IdentityMap};
 
 /// How migrations run.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,8 @@ pub struct EngineSettings {
     pub tenant: String,
     /// Language of a block where the old one shows none (BCP 47 primary tag). `en`.
     pub default_language: String,
+    /// Who got another address by a move between tenants. Nobody.
+    pub identities: Arc<IdentityMap>,
 }
 
 impl Default for EngineSettings {
@@ -51,6 +54,7 @@ impl Default for EngineSettings {
             lease: Duration::from_secs(300),
             tenant: String::new(),
             default_language: "en".to_owned(),
+            identities: Arc::default(),
         }
     }
 }

@@ -60,7 +60,8 @@ fn rewrite_one(
                 _ => None,
             })
             .collect();
-        let rewrite = Rewrite { replacements, stamp: now, raise_sequence: false };
+        let rewrite =
+            Rewrite { replacements, stamp: now, raise_sequence: false, identities: Default::default() };
         written += editor.rewrite(&meeting.content, &rewrite).map_or(0, |rewritten| rewritten.content.len());
     }
     written

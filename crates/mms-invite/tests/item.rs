@@ -7,16 +7,16 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use mms_invite::item::{
-    Body, Changes, Component, Field, Item, ItemError, Location, NamedProperty, OnlineMeeting, ReadBack,
-    Recurrence, diff, read_back, undo,
+    Body, Changes, Component, Field, Invitee, Item, ItemError, Location, NamedProperty, OnlineMeeting,
+    ReadBack, Recurrence, Role, diff, read_back, undo,
 };
 use mms_invite::recognise::{BodyFormat, Recogniser, RecogniserOptions};
 use mms_invite::render::{FRAME, Templates};
 use mms_invite::rewrite::{Editor, RewriteError};
 use mms_invite::undo::UndoError;
 use mms_model::{
-    Address, Attendee, DialIn, InstanceId, JoinInformation, Meeting, Participation, Platform, Recognition,
-    Replacement, Rewrite, Rewritten, User,
+    Address, Attendee, DialIn, IdentityMap, IdentityMapRow, InstanceId, JoinInformation, Meeting,
+    Participation, Platform, Recognition, Replacement, Rewrite, Rewritten, User,
 };
 
 static RECOGNISER: LazyLock<Arc<Recogniser>> = LazyLock::new(|| {
@@ -79,6 +79,12 @@ fn teams() -> JoinInformation {
     }
 }
 
+fn invitee(address: &str, name: &str) -> Invitee {
+    let (name, participation) = (Some(name.to_owned()), Participation::Accepted);
+    let attendee = Attendee { address: Address::new(address), name, participation };
+    Invitee { attendee, role: Role::Required, routing: None }
+}
+
 /// Everything upcoming in `meeting` goes to `target`.
 fn plan(meeting: &Meeting, target: &JoinInformation) -> Rewrite {
     let replacements = meeting
@@ -95,7 +101,7 @@ fn plan(meeting: &Meeting, target: &JoinInformation) -> Rewrite {
             _ => None,
         })
         .collect();
-    Rewrite { replacements, stamp: now(), raise_sequence: false }
+    Rewrite { replacements, stamp: now(), raise_sequence: false, identities: Default::default() }
 }
 
 fn read(item: &Item) -> Meeting {
@@ -146,11 +152,7 @@ fn skype() -> Item {
         subject: "Budget".to_owned(),
         body: html(&sfb_html("<p>Agenda: öäü &amp; more</p>", "<p>Bring <b>coffee</b></p>")),
         location: "Room 7; Skype Meeting".to_owned(),
-        attendees: vec![Attendee {
-            address: Address::new("bob@fabrikam.example"),
-            name: Some("Bob".to_owned()),
-            participation: Participation::Accepted,
-        }],
+        attendees: vec![invitee("bob@fabrikam.example", "Bob")],
         start: Some(at("2026-12-01T09:00:00Z")),
         end: Some(at("2026-12-01T10:00:00Z")),
         ..Component::new(InstanceId::Master)
@@ -236,7 +238,7 @@ fn as_exchange_stores_it(html: &str) -> String {
 fn skype_goes_to_teams_and_only_what_speaks_of_it_changes() {
     let original = skype();
     let (rewritten, written) = migrate(&original, &teams());
-    let [Changes { instance, body, location, locations, set, delete, changes_online_meeting }] =
+    let [Changes { instance, body, location, locations, attendees, set, delete, changes_online_meeting }] =
         written.changes().try_into().unwrap();
     assert_eq!(instance, InstanceId::Master);
     let body = body.unwrap().content;
@@ -247,7 +249,7 @@ fn skype_goes_to_teams_and_only_what_speaks_of_it_changes() {
         "{body}"
     );
     assert_eq!(location.as_deref(), Some("Room 7; Microsoft Teams Meeting"));
-    assert_eq!(locations, None);
+    assert_eq!((locations, attendees), (None, None));
     assert!(!changes_online_meeting);
     let value = |property| set.iter().find(|(p, _)| *p == property).map(|(_, value)| value.as_str());
     assert_eq!(value(NamedProperty::SkypeTeamsMeetingUrl), Some(TEAMS));
@@ -491,6 +493,7 @@ fn modified_occurrences_of_a_series_are_rewritten_with_it_and_past_ones_stay() {
         }],
         stamp: now(),
         raise_sequence: false,
+        identities: Default::default(),
     };
     assert!(matches!(EDITOR.rewrite_item(&item.to_bytes(), &rewrite), Err(RewriteError::NoSuchInstance(_))));
 }
@@ -642,7 +645,12 @@ fn content_is_read_or_refused() {
     let twice =
         Item { components: vec![item.components[0].clone(), item.components[0].clone()], ..item.clone() };
     assert_eq!(Item::from_bytes(&twice.to_bytes()), Err(ItemError::Twice(InstanceId::Master)));
-    let rewrite = Rewrite { replacements: Vec::new(), stamp: now(), raise_sequence: false };
+    let rewrite = Rewrite {
+        replacements: Vec::new(),
+        stamp: now(),
+        raise_sequence: false,
+        identities: Default::default(),
+    };
     assert!(matches!(EDITOR.rewrite_item(b"{}", &rewrite), Err(RewriteError::Item(_))));
     // An empty property is none: Graph can only empty them.
     let mut emptied = item.clone();
@@ -788,4 +796,44 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn people_who_moved_get_their_new_address_in_what_lies_ahead() {
+    let row = |source: &str, target: &str| IdentityMapRow { source: source.into(), target: target.into() };
+    let identities = Arc::new(IdentityMap::new(&[row("@fabrikam.example", "@contoso.example")]).unwrap());
+    let mut item = skype();
+    let over = Component { end: Some(at("2026-01-01T10:00:00Z")), ..item.components[0].clone() };
+    item.recurrence = Recurrence::Series { last_end: None };
+    item.components
+        .push(Component { instance: InstanceId::Exception("2026-01-01T09:00:00Z".into()), ..over });
+    let content = item.to_bytes();
+    let mut rewrite = plan(&read(&item), &teams());
+    rewrite.identities = identities;
+    let rewritten = EDITOR.rewrite_item(&content, &rewrite).unwrap();
+    let written = Item::from_bytes(&rewritten.content).unwrap();
+    let [change] = written.changes().try_into().unwrap();
+    assert_eq!(change.instance, InstanceId::Master, "what is over stays as it is");
+    assert_eq!(change.attendees, Some(vec![invitee("bob@contoso.example", "Bob")]));
+    let noted = rewritten.changes.iter().find(|c| c.part == "attendees").unwrap();
+    assert_eq!(
+        (noted.before.as_str(), noted.after.as_str()),
+        ("bob@fabrikam.example", "bob@contoso.example")
+    );
+
+    assert_eq!(read_back(&written, &written, &RECOGNISER), ReadBack::Same);
+    let mut dropped = written.clone();
+    dropped.components[0].attendees.clear();
+    let missing = vec![Address::new("bob@contoso.example")];
+    assert_eq!(
+        read_back(&written, &dropped, &RECOGNISER),
+        ReadBack::OtherAttendees { instance: InstanceId::Master, missing }
+    );
+
+    let again = EDITOR.rewrite_item(&rewritten.content, &rewrite).unwrap();
+    assert_eq!(again.changes, [], "a second run changes nothing");
+    let undone = undo(&content, &rewritten.content, &rewritten.content, &RECOGNISER).unwrap();
+    let undone = Item::from_bytes(&undone.content).unwrap();
+    assert_eq!(undone.components[0].attendees, item.components[0].attendees);
+    assert!(undone.components[0].pending.contains(&Field::Attendees));
 }

@@ -73,7 +73,12 @@ fn rewritten(description: &str) -> Option<(String, String)> {
         target: target(),
         language: "en".to_owned(),
     };
-    let rewrite = Rewrite { replacements: vec![replacement], stamp: now, raise_sequence: false };
+    let rewrite = Rewrite {
+        replacements: vec![replacement],
+        stamp: now,
+        raise_sequence: false,
+        identities: Default::default(),
+    };
     let once = EDITOR.rewrite(ics.as_bytes(), &rewrite).ok()?.content;
     let twice = EDITOR.rewrite(&once, &rewrite).unwrap();
     assert!(twice.changes.is_empty(), "a second run changes {}", String::from_utf8_lossy(&once));

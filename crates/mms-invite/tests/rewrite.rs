@@ -13,7 +13,8 @@ use mms_invite::render::{FRAME, Templates};
 use mms_invite::rewrite::{Editor, RewriteError};
 use mms_invite::undo::{UndoError, undo};
 use mms_model::{
-    Address, InstanceId, JoinInformation, Meeting, Platform, Recognition, Replacement, Rewrite, User,
+    Address, IdentityMap, IdentityMapRow, InstanceId, JoinInformation, Meeting, Platform, Recognition,
+    Replacement, Rewrite, User,
 };
 
 static RECOGNISER: LazyLock<Arc<Recogniser>> = LazyLock::new(|| {
@@ -87,7 +88,7 @@ fn plan(meeting: &Meeting, target: &JoinInformation) -> Rewrite {
             _ => None,
         })
         .collect();
-    Rewrite { replacements, stamp: now(), raise_sequence: false }
+    Rewrite { replacements, stamp: now(), raise_sequence: false, identities: Default::default() }
 }
 
 const ZOOM: &str = "Anna is inviting you to a scheduled Zoom meeting.\\n\\nJoin Zoom Meeting\\nhttps://us02web.zoom.us/j/87324397243?pwd=abc\\n\\nMeeting ID: 873 2439 7243\\nPasscode: 305275\\n";
@@ -374,6 +375,75 @@ fn windows_1252_files_keep_their_encoding() {
     let mut rewrite = plan(&meeting, &jitsi("R"));
     rewrite.replacements[0].language = "ja".to_owned();
     assert_eq!(editor().rewrite(&bytes, &rewrite), Err(RewriteError::Encoding));
+}
+
+/// Ann and everybody of old.example moved; the room got a name of its own.
+fn identities() -> Arc<IdentityMap> {
+    let rows = [
+        ("@old.example", "@new.example"),
+        ("alice@example.test", "alice@new.example"),
+        ("room@old.example", "oak@rooms.new.example"),
+    ];
+    let rows = rows.map(|(source, target)| IdentityMapRow { source: source.into(), target: target.into() });
+    Arc::new(IdentityMap::new(&rows).unwrap())
+}
+
+#[test]
+fn people_who_moved_get_their_new_address_and_keep_their_answer() {
+    let people = "ATTENDEE;PARTSTAT=DECLINED;CN=\"Ann; A\":MAILTO:Ann@Old.Example\r\n\
+         ATTENDEE;ROLE=NON-PARTICIPANT;CUTYPE=ROOM;PARTSTAT=ACCEPTED;CN=Oak:mailto:room@\r\n old.example\r\n\
+         ATTENDEE;CUTYPE=GROUP:mailto:all@old.example\r\n\
+         ATTENDEE;MEMBER=\"mailto:all@old.example\",\"mailto:x@other.example\";DELEGATED-FROM=\"mailto:b@old.example\":mailto:carl@other.example\r\n\
+         ATTENDEE;PARTSTAT=TENTATIVE:mailto:dora@new.example\r\n\
+         ATTENDEE;PARTSTAT=ACCEPTED:mailto:dora@old.example\r\n";
+    let ics = event(people, ZOOM);
+    let mut rewrite = plan(&read(&ics), &jitsi("R"));
+    rewrite.identities = identities();
+    let rewritten = editor().rewrite(ics.as_bytes(), &rewrite).unwrap();
+    let text = unfolded(&rewritten.content);
+    for line in [
+        "ORGANIZER;CN=Alice:mailto:alice@new.example\r\n",
+        "ATTENDEE;PARTSTAT=DECLINED;CN=\"Ann; A\":MAILTO:Ann@new.example\r\n",
+        "ATTENDEE;ROLE=NON-PARTICIPANT;CUTYPE=ROOM;PARTSTAT=ACCEPTED;CN=Oak:mailto:oak@rooms.new.example\r\n",
+        "ATTENDEE;CUTYPE=GROUP:mailto:all@new.example\r\n",
+        "ATTENDEE;MEMBER=\"mailto:all@new.example\",\"mailto:x@other.example\";DELEGATED-FROM=\"mailto:b@new.example\":mailto:carl@other.example\r\n",
+        "ATTENDEE;PARTSTAT=TENTATIVE:mailto:dora@new.example\r\n",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    assert!(!text.contains("old.example"), "listed twice, she stays once: {text}");
+    assert!(text.contains("https://meet.example.org/R"));
+    assert_eq!(text.matches("DTSTAMP").count(), 1);
+    let restored = undo(ics.as_bytes(), &rewritten.content, &rewritten.content, None).unwrap();
+    assert_eq!(unfolded(&restored.content), unfolded(ics.as_bytes()));
+
+    let again = editor().rewrite(&rewritten.content, &rewrite).unwrap();
+    assert_eq!(again.changes, [], "a second run changes nothing");
+}
+
+#[test]
+fn a_meeting_that_is_there_already_is_only_renamed() {
+    let ics = event("ATTENDEE:mailto:ann@old.example\r\n", ZOOM);
+    let rewrite =
+        Rewrite { replacements: Vec::new(), stamp: now(), raise_sequence: true, identities: identities() };
+    let rewritten = editor().rewrite(ics.as_bytes(), &rewrite).unwrap();
+    let parts: Vec<&str> = rewritten.changes.iter().map(|c| c.part.as_str()).collect();
+    assert_eq!(parts, ["ORGANIZER", "ATTENDEE"]);
+    let text = unfolded(&rewritten.content);
+    assert!(text.contains("ATTENDEE:mailto:ann@new.example\r\n") && text.contains("SEQUENCE:4"), "{text}");
+    assert!(text.contains(ZOOM), "{text}");
+}
+
+#[test]
+fn a_name_that_is_no_utf8_survives_the_renaming() {
+    let ics =
+        event("ATTENDEE;CN=J\u{fc}rgen;SENT-BY=\"mailto:s@old.example\":mailto:j@old.example\r\n", ZOOM);
+    let bytes: Vec<u8> = ics.chars().map(|c| c as u8).collect();
+    let rewrite =
+        Rewrite { replacements: Vec::new(), stamp: now(), raise_sequence: false, identities: identities() };
+    let rewritten = editor().rewrite(&bytes, &rewrite).unwrap();
+    assert!(rewritten.content.windows(6).any(|w| w == b"J\xfcrgen"));
+    assert!(String::from_utf8_lossy(&rewritten.content).contains("mailto:j@new.example"));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod clock;
 mod code;
 mod error;
+mod identity_map;
 mod meeting;
 mod platform;
 pub mod port;
@@ -15,6 +16,7 @@ mod user;
 pub use clock::{Clock, IdSource, ManualClock, RandomIds, SequentialIds, SystemClock};
 pub use code::Code;
 pub use error::{ErrorKind, PortError};
+pub use identity_map::{IdentityMap, IdentityMapError, IdentityMapRow};
 pub use meeting::{
     Attendee, AttendeeChoice, DialIn, EventId, Instance, InstanceId, JoinInformation, Meeting, OnlineMeeting,
     PartChange, Participation, Recognition, Replacement, Rewrite, Rewritten, Version,

@@ -1,9 +1,11 @@
 //! A meeting as a calendar holds it: one event, or a series master with its exceptions.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Platform};
+use crate::{Address, IdentityMap, Platform};
 
 /// What finds an event again in its calendar: an href, a file and UID. Opaque above the connector.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -187,6 +189,9 @@ pub struct Rewrite {
     pub stamp: Timestamp,
     /// Raise SEQUENCE, for clients that ignore an update without.
     pub raise_sequence: bool,
+    /// What organizer and attendees are called now. An iCalendar event is renamed as a whole, because its
+    /// components share one organizer; of an Exchange item only what lies ahead of `stamp`.
+    pub identities: Arc<IdentityMap>,
 }
 
 /// The change of one part of an invite, for preview and history.

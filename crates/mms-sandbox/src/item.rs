@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::mailbox::{Changed, Event};
+use crate::mailbox::{Changed, Event, Recipient, Role};
 use crate::organisation::{Blueprint, Kind, Organisation};
 
 /// The occurrence of a series that was changed, counted from 0.
@@ -113,8 +113,37 @@ impl<'o> Item<'o> {
         later(self.was.start, self.id.occurrence.unwrap_or(0), 0)
     }
 
-    pub(crate) fn attendees(&self) -> impl Iterator<Item = String> + '_ {
-        self.was.attendees.iter().map(|(user, _)| self.organisation.address(*user))
+    /// Who is invited for `role`, and what each answered; a client cannot say the latter, and who stays keeps it.
+    pub(crate) fn invited(&self, role: Role) -> Vec<(Recipient, &'static str)> {
+        let first = || -> Vec<(Recipient, &'static str)> {
+            let recipient = |user: usize| Recipient {
+                name: self.organisation.name(user),
+                address: self.organisation.address(user),
+            };
+            self.was.attendees.iter().map(|(user, answer)| (recipient(*user), *answer)).collect()
+        };
+        match self.changed.attendees.get(&role) {
+            None if role == Role::Required => first(),
+            None => Vec::new(),
+            Some(written) => {
+                let first = first();
+                let answer = |recipient: &Recipient| {
+                    let same =
+                        first.iter().find(|(was, _)| was.address.eq_ignore_ascii_case(&recipient.address));
+                    same.map_or("Unknown", |(_, answer)| *answer)
+                };
+                written.iter().map(|recipient| (recipient.clone(), answer(recipient))).collect()
+            }
+        }
+    }
+
+    /// The addresses of all that are invited.
+    pub(crate) fn attendees(&self) -> Vec<String> {
+        Role::ALL
+            .into_iter()
+            .flat_map(|role| self.invited(role))
+            .map(|(recipient, _)| recipient.address)
+            .collect()
     }
 
     pub(crate) fn organizer(&self) -> usize {

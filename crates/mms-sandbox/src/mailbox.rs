@@ -3,6 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// What an attendee is invited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    Required,
+    Optional,
+    Resource,
+}
+
+impl Role {
+    pub(crate) const ALL: [Self; 3] = [Self::Required, Self::Optional, Self::Resource];
+}
+
+/// Whom a client names as an attendee.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Recipient {
+    pub(crate) name: String,
+    pub(crate) address: String,
+}
+
 /// The changed parts of an event or of its exception; what is none is as it was.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Changed {
@@ -11,6 +30,8 @@ pub(crate) struct Changed {
     pub(crate) subject: Option<String>,
     /// Named properties that were set, and those that were deleted.
     pub(crate) properties: BTreeMap<String, Option<String>>,
+    /// Whom a client invited, by what for; a list that is written is written whole.
+    pub(crate) attendees: BTreeMap<Role, Vec<Recipient>>,
     /// Whether it is an online meeting of Teams.
     pub(crate) online: Option<bool>,
     /// Answers that came in later, which raise the version and nothing else.
@@ -20,11 +41,12 @@ pub(crate) struct Changed {
 impl Changed {
     /// Adds what another change says.
     pub(crate) fn take_over(&mut self, other: Self) {
-        let Self { body, location, subject, properties, online, answers } = other;
+        let Self { body, location, subject, properties, attendees, online, answers } = other;
         self.body = body.or(self.body.take());
         self.location = location.or(self.location.take());
         self.subject = subject.or(self.subject.take());
         self.properties.extend(properties);
+        self.attendees.extend(attendees);
         self.online = online.or(self.online);
         self.answers += answers;
     }

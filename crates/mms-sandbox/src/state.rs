@@ -79,7 +79,7 @@ impl Shared {
         *locked(&self.counts).refusals.entry(code.to_owned()).or_default() += 1;
     }
 
-    pub(crate) fn mail(&self, event: &str, attendees: impl Iterator<Item = String>) {
+    pub(crate) fn mail(&self, event: &str, attendees: impl IntoIterator<Item = String>) {
         let mut counts = locked(&self.counts);
         for attendee in attendees {
             *counts.mails.entry((event.to_owned(), attendee)).or_default() += 1;

@@ -22,6 +22,7 @@ class Mms:
         self._users = []
         self._smtp = ""
         self._engine = {"notify": "all"}
+        self._organisation = ""
         self._more = ""
 
     # What the administrator configures.
@@ -68,6 +69,12 @@ class Mms:
         for calendar, users in (("cloud", cloud), ("office", office)):
             self._users += [(f"user{number}", sandbox.address(number), calendar, "") for number in users]
 
+    def identity_map(self, rows):
+        """Old and new addresses."""
+        text = "source,target\n" + "".join(f"{source},{target}\n" for source, target in rows)
+        (self.folder / "map.csv").write_text(text, encoding="utf-8")
+        self._organisation = 'identity_map = "map.csv"\n'
+
     def _secret(self, name, text):
         file = self.folder / name
         file.write_text(text + "\n", encoding="utf-8")
@@ -87,7 +94,7 @@ class Mms:
         (self.folder / "users.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
         engine = "\n".join(f"{key} = {json.dumps(value)}" for key, value in self._engine.items())
         (self.folder / "mms.toml").write_text(
-            '[organisation]\ndomains = ["example.test"]\n[directory]\nfile = "users.csv"\n'
+            '[organisation]\ndomains = ["example.test"]\n' + self._organisation + '[directory]\nfile = "users.csv"\n'
             + "".join(self._calendars)
             + f'[platform.Jitsi]\nkind = "jitsi"\nurl = "{JITSI}"\n'
             + self._smtp

@@ -322,7 +322,7 @@ fn environment(variable: &str) -> Result<String, String> {
 
 /// Whether the value of a key is a path.
 fn is_path(key: &str) -> bool {
-    key.ends_with("_file") || ["dir", "file", "path", "root", "socket"].contains(&key)
+    key.ends_with("_file") || ["dir", "file", "identity_map", "path", "root", "socket"].contains(&key)
 }
 
 /// serde's words in ours, with the key that was meant.

@@ -53,6 +53,9 @@ pub struct Config {
 pub struct Organisation {
     /// Mail domains of the organisation; attendees elsewhere are external.
     pub domains: Vec<String>,
+    /// Old and new addresses of people, rooms and groups that moved between tenants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_map: Option<PathBuf>,
 }
 
 /// `[directory]`, by its `kind`: where the users are listed.

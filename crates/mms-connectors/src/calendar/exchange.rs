@@ -31,6 +31,10 @@ pub(super) fn fingerprint(component: &Component) -> String {
         part(property.name());
         part(value);
     }
+    for invitee in &component.attendees {
+        part(&format!("{:?}", invitee.role));
+        part(&invitee.attendee.address.as_str().to_lowercase());
+    }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -106,6 +110,14 @@ fn weigh(
         item::ReadBack::OtherText { .. } => remarks.push((
             Code::WriteNotVerified,
             format!("Exchange shows another text in \"{}\" than was written", subject(written)),
+        )),
+        item::ReadBack::OtherAttendees { missing, .. } => remarks.push((
+            Code::WriteNotVerified,
+            format!(
+                "Exchange does not list {} as invited to \"{}\", though it took the update: is the address known to it?",
+                missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                subject(written)
+            ),
         )),
         item::ReadBack::OtherMeeting { found, .. } => {
             return Err(PortError::permanent(

@@ -1,7 +1,9 @@
 //! Directories of users.
 
 pub mod file;
+pub mod former_addresses;
 pub mod graph;
+pub mod identity_map;
 pub mod ldap;
 
 use mms_model::{Code, ErrorKind, Identity, PortError, User};

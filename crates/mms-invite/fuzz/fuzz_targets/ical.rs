@@ -54,7 +54,7 @@ fuzz_target!(|bytes: &[u8]| {
                 _ => None,
             })
             .collect();
-        let rewrite = Rewrite { replacements, stamp: Timestamp::UNIX_EPOCH, raise_sequence: false };
+        let rewrite = Rewrite { replacements, stamp: Timestamp::UNIX_EPOCH, raise_sequence: false, identities: Default::default() };
         if let Ok(rewritten) = EDITOR.rewrite(&meeting.content, &rewrite)
             && let Ok(undone) = undo(&meeting.content, &rewritten.content, &rewritten.content, None)
         {

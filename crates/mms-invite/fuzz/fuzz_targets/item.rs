@@ -96,5 +96,5 @@ fn plan(meeting: &Meeting) -> Rewrite {
         }),
         _ => None,
     });
-    Rewrite { replacements: replacements.collect(), stamp: Timestamp::UNIX_EPOCH, raise_sequence: false }
+    Rewrite { replacements: replacements.collect(), stamp: Timestamp::UNIX_EPOCH, raise_sequence: false, identities: Default::default() }
 }

@@ -93,9 +93,14 @@ impl Line {
         unfold(bytes.get(self.value.clone()).unwrap_or_default())
     }
 
+    /// What stands between name and value, unfolded: the parameters and the colon.
+    pub fn head<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
+        unfold(bytes.get(self.name.end..self.value.start).unwrap_or_default())
+    }
+
     /// The value of a parameter, without its quotes.
     pub fn parameter(&self, bytes: &[u8], name: &str) -> Option<String> {
-        let head = unfold(bytes.get(self.name.end..self.value.start).unwrap_or_default()).into_owned();
+        let head = self.head(bytes);
         let mut rest = head.trim_end_matches(':');
         while let Some(stripped) = rest.strip_prefix(';') {
             let end = outside_quotes(stripped, ';').unwrap_or(stripped.len());

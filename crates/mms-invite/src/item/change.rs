@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mms_model::InstanceId;
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Component, Item, Location, NamedProperty};
+use super::{Body, Component, Invitee, Item, Location, NamedProperty};
 
 /// A field of a component that a migration may change. There are no others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub enum Field {
     Location,
     /// The server's own view of the online meeting, to which nothing can be written directly.
     OnlineMeeting,
+    /// The attendees.
+    Attendees,
     /// A named property.
     Property(NamedProperty),
 }
@@ -32,6 +34,8 @@ pub struct Changes {
     pub location: Option<String>,
     /// The new `locations`, whole, to be sent instead of `location` where there are any.
     pub locations: Option<Vec<Location>>,
+    /// All attendees, where one of them got another address.
+    pub attendees: Option<Vec<Invitee>>,
     /// Named properties to set.
     pub set: Vec<(NamedProperty, String)>,
     /// Named properties to delete; in Graph, to empty.
@@ -77,6 +81,9 @@ fn fields(before: &Component, after: &Component) -> Vec<Field> {
     if before.online_meeting != after.online_meeting {
         fields.push(Field::OnlineMeeting);
     }
+    if before.invited() != after.invited() {
+        fields.push(Field::Attendees);
+    }
     let properties: BTreeSet<_> = before.properties.keys().chain(after.properties.keys()).copied().collect();
     let changed = properties.into_iter().filter(|p| before.property(*p) != after.property(*p));
     fields.extend(changed.map(Field::Property));
@@ -89,6 +96,7 @@ fn changes(component: &Component, fields: &[Field]) -> Changes {
         body: None,
         location: None,
         locations: None,
+        attendees: None,
         set: Vec::new(),
         delete: Vec::new(),
         changes_online_meeting: false,
@@ -100,6 +108,7 @@ fn changes(component: &Component, fields: &[Field]) -> Changes {
                 changes.location = Some(component.location.clone());
                 changes.locations = Some(component.locations.clone()).filter(|l| !l.is_empty());
             }
+            Field::Attendees => changes.attendees = Some(component.attendees.clone()),
             Field::OnlineMeeting => changes.changes_online_meeting = true,
             Field::Property(property) => match component.property(*property) {
                 Some(value) => changes.set.push((*property, value.to_owned())),

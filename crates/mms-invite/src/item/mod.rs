@@ -4,10 +4,11 @@
 //! An [`Item`] is a whole meeting: the single item, or the series master with its exceptions, each a
 //! [`Component`]. A connector fills it from what it read; [`Item::to_bytes`] is the meeting's
 //! `content`. [`crate::rewrite::Editor::rewrite_item`] and [`undo()`] make new content from it, and
-//! [`Item::changes`] tells the connector which fields to send: never start, end, recurrence or attendees,
-//! because Exchange takes those for a rescheduling.
+//! [`Item::changes`] tells the connector which fields to send: never start, end or recurrence, because
+//! Exchange takes those for a rescheduling, and attendees only where one of them got another address.
 
 mod change;
+mod identity;
 mod property;
 mod read_back;
 mod rewrite;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::recognise::{BodyFormat, BodyPart, EventText, Findings, Recogniser};
 
 pub use change::{Changes, Field, diff};
+pub use identity::{Invitee, Role};
 pub(crate) use property::graph_name;
 pub use property::{NamedProperty, Properties, PropertyKey, PropertySet, PropertyType};
 pub use read_back::{ReadBack, read_back};
@@ -88,9 +90,9 @@ pub struct Component {
     /// What the server itself says of the online meeting.
     #[serde(default, skip_serializing_if = "OnlineMeeting::is_empty")]
     pub online_meeting: OnlineMeeting,
-    /// Attendees, the organizer left out.
+    /// Attendees as the server lists them, where the organizer may be among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub attendees: Vec<Attendee>,
+    pub attendees: Vec<Invitee>,
     /// Start (of a master: of the series).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Timestamp>,
@@ -250,13 +252,15 @@ impl Item {
     fn attendees(&self) -> Vec<Attendee> {
         let mut seen = std::collections::HashSet::new();
         let all = self.components.iter().flat_map(|c| &c.attendees);
-        all.filter(|a| {
-            !a.address.as_str().is_empty()
-                && self.organizer.as_ref() != Some(&a.address)
-                && seen.insert(&a.address)
-        })
-        .cloned()
-        .collect()
+        let mailed = all.filter(|invitee| invitee.routing.is_none()).map(|invitee| &invitee.attendee);
+        mailed
+            .filter(|a| {
+                !a.address.as_str().is_empty()
+                    && self.organizer.as_ref() != Some(&a.address)
+                    && seen.insert(&a.address)
+            })
+            .cloned()
+            .collect()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Whether an item that was read back after a write says what was written.
 
-use mms_model::{InstanceId, Recognition};
+use mms_model::{Address, InstanceId, Recognition};
 
-use super::{Component, Item};
+use super::{Component, Field, Item};
 use crate::recognise::{Recogniser, visible};
 
 /// What became of a write. Exchange rewrites the HTML that it is given (adds a head, renames ids and
@@ -17,6 +17,13 @@ pub enum ReadBack {
         /// The first component that differs.
         instance: InstanceId,
     },
+    /// The meeting is there, but not every attendee under the address that was written.
+    OtherAttendees {
+        /// The first component that differs.
+        instance: InstanceId,
+        /// Who is missing in it.
+        missing: Vec<Address>,
+    },
     /// The item does not show the meeting that was written to it.
     OtherMeeting {
         /// The first component that differs.
@@ -28,7 +35,7 @@ pub enum ReadBack {
 
 /// Compares the components of `written` that were to be written with what `read` holds of them.
 pub fn read_back(written: &Item, read: &Item, recogniser: &Recogniser) -> ReadBack {
-    let mut other_text = None;
+    let mut other = None;
     for component in written.components.iter().filter(|c| !c.pending.is_empty()) {
         let instance = || component.instance.clone();
         let Some(now) = read.component(&component.instance) else {
@@ -37,6 +44,10 @@ pub fn read_back(written: &Item, read: &Item, recogniser: &Recogniser) -> ReadBa
                 found: "the component is gone".to_owned(),
             };
         };
+        let missing = missing(component, now, read.organizer.as_ref());
+        if other.is_none() && !missing.is_empty() {
+            other = Some(ReadBack::OtherAttendees { instance: instance(), missing });
+        }
         if shows_the_same(component, now) {
             continue;
         }
@@ -44,11 +55,21 @@ pub fn read_back(written: &Item, read: &Item, recogniser: &Recogniser) -> ReadBa
         if keys(&wanted.recognition) != keys(&found.recognition) {
             return ReadBack::OtherMeeting { instance: instance(), found: named(&found.recognition) };
         }
-        if other_text.is_none() && (shown(component) != shown(now) || component.location != now.location) {
-            other_text = Some(instance());
+        if other.is_none() && (shown(component) != shown(now) || component.location != now.location) {
+            other = Some(ReadBack::OtherText { instance: instance() });
         }
     }
-    other_text.map_or(ReadBack::Same, |instance| ReadBack::OtherText { instance })
+    other.unwrap_or(ReadBack::Same)
+}
+
+/// Attendees who were written and are not there, the organizer left out: not every server lists that one.
+fn missing(written: &Component, now: &Component, organizer: Option<&Address>) -> Vec<Address> {
+    if !written.pending.contains(&Field::Attendees) {
+        return Vec::new();
+    }
+    let there = now.invited();
+    let missing = |address: &&Address| !there.contains(address) && organizer != Some(*address);
+    written.invited().into_iter().filter(missing).cloned().collect()
 }
 
 /// Whether a server gave back what it was given, so that there is nothing to recognise.

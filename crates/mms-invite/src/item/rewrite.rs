@@ -12,7 +12,8 @@ use crate::rewrite::splice::{self, Splice};
 use crate::rewrite::{Editor, RewriteError, part_name};
 
 impl Editor {
-    /// Replaces what `rewrite` names in the content of an Exchange item. Content that says it all already
+    /// Replaces what `rewrite` names in the content of an Exchange item, and renames attendees; who organizes an
+    /// item nobody can change. Content that says it all already
     /// comes back as it was, with no changes. The stamp and the sequence are Exchange's own affair.
     ///
     /// # Errors
@@ -30,6 +31,12 @@ impl Editor {
             let new = self.component(component, &before, replacement)?;
             note(component, &new, &mut changes);
             *component = new;
+        }
+        let ahead = |c: &Component| !c.is_cancelled && before.is_upcoming(c, rewrite.stamp);
+        for component in after.components.iter_mut().filter(|c| ahead(c)) {
+            let old = component.clone();
+            component.rename(&rewrite.identities);
+            note(&old, component, &mut changes);
         }
         if changes.is_empty() {
             return Ok(Rewritten { content: content.to_vec(), changes });
@@ -255,4 +262,20 @@ pub(super) fn note(before: &Component, after: &Component, changes: &mut Vec<Part
         let value = |component: &Component| component.property(*property).unwrap_or_default().to_owned();
         note(property.name(), &value(before), &value(after));
     }
+    note_attendees(before, after, changes);
+}
+
+fn note_attendees(before: &Component, after: &Component, changes: &mut Vec<PartChange>) {
+    if before.invited() == after.invited() {
+        return;
+    }
+    let list = |component: &Component| {
+        component.invited().iter().map(|address| address.as_str()).collect::<Vec<_>>().join("; ")
+    };
+    changes.push(PartChange {
+        instance: after.instance.clone(),
+        part: "attendees".to_owned(),
+        before: list(before),
+        after: list(after),
+    });
 }

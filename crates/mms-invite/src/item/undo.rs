@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use mms_model::Rewritten;
 
+use super::identity::restored;
 use super::read_back::keys;
 use super::rewrite::{note, seen};
 use super::{Body, Component, Item, Location, Properties};
@@ -55,6 +56,7 @@ fn is_changed(was: &Component, became: &Component) -> bool {
         || was.location != became.location
         || was.locations != became.locations
         || was.properties != became.properties
+        || was.invited() != became.invited()
 }
 
 /// The undoing of one component's change.
@@ -77,6 +79,7 @@ impl Step<'_> {
             .ok_or_else(|| edited("the location"))?;
         undone.locations = self.locations().ok_or_else(|| edited("the list of locations"))?;
         undone.properties = self.properties();
+        undone.attendees = restored(&self.was.attendees, &self.became.attendees, &self.is.attendees);
         // Since the write the server may show the new meeting here of its own accord.
         undone.online_meeting.clone_from(&self.was.online_meeting);
         Ok(undone)

@@ -1,9 +1,11 @@
 //! Replacing the meeting in an invite: its blocks, its place in LOCATION, its properties, and nothing
 //! else.
 
+mod identity;
 mod property;
 pub(crate) mod splice;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -77,7 +79,7 @@ impl Editor {
         &self.recogniser
     }
 
-    /// Replaces what `rewrite` names. Content that says it all already comes back as it was, with no
+    /// Replaces what `rewrite` names, and renames people. Content that says it all already comes back as it was, with no
     /// changes.
     ///
     /// # Errors
@@ -86,6 +88,7 @@ impl Editor {
         let document = Document::parse(content);
         let mut edits = Edits::default();
         let mut changes = Vec::new();
+        let mut changed = BTreeSet::new();
         for replacement in &rewrite.replacements {
             let component = document
                 .named("VEVENT")
@@ -102,8 +105,18 @@ impl Editor {
             change.run()?;
             if !change.changes.is_empty() {
                 changes.append(&mut change.changes);
-                renew(&document, component, rewrite, &mut edits);
+                changed.insert(component.lines.start);
             }
+        }
+        for component in document.named("VEVENT") {
+            let mut renamed = identity::rename(&document, component, &rewrite.identities, &mut edits);
+            if !renamed.is_empty() {
+                changes.append(&mut renamed);
+                changed.insert(component.lines.start);
+            }
+        }
+        for component in document.named("VEVENT").filter(|c| changed.contains(&c.lines.start)) {
+            renew(&document, component, rewrite, &mut edits);
         }
         if changes.is_empty() {
             return Ok(Rewritten { content: content.to_vec(), changes });

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::answer::escaped;
 use super::shape::{Extended, Shape};
 use crate::item::{Item, OCCURRENCES, later};
+use crate::mailbox::{Recipient, Role};
 use crate::organisation::Kind;
 
 pub(super) fn change_key(version: u32) -> String {
@@ -66,7 +67,7 @@ impl Item<'_> {
                     element("Location", self.location())
                 }
             }
-            "calendar:IsMeeting" => element("IsMeeting", &(!self.was.attendees.is_empty()).to_string()),
+            "calendar:IsMeeting" => element("IsMeeting", &(!self.attendees().is_empty()).to_string()),
             "calendar:IsCancelled" => element("IsCancelled", "false"),
             "calendar:IsRecurring" => element("IsRecurring", &self.id.occurrence.is_some().to_string()),
             "calendar:CalendarItemType" => element(
@@ -89,16 +90,9 @@ impl Item<'_> {
             "calendar:Organizer" => {
                 Some(format!("<t:Organizer>{}</t:Organizer>", self.person(self.organizer())))
             }
-            "calendar:RequiredAttendees" if full && !self.was.attendees.is_empty() => {
-                let attendee = |(user, answer): &(usize, &str)| {
-                    format!(
-                        "<t:Attendee>{}<t:ResponseType>{answer}</t:ResponseType></t:Attendee>",
-                        self.person(*user)
-                    )
-                };
-                let all: String = self.was.attendees.iter().map(attendee).collect();
-                Some(format!("<t:RequiredAttendees>{all}</t:RequiredAttendees>"))
-            }
+            "calendar:RequiredAttendees" if full => self.list("RequiredAttendees", Role::Required),
+            "calendar:OptionalAttendees" if full => self.list("OptionalAttendees", Role::Optional),
+            "calendar:Resources" if full => self.list("Resources", Role::Resource),
             "calendar:Recurrence" if full && self.is_master() => Some(format!(
                 "<t:Recurrence><t:WeeklyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>Monday</t:DaysOfWeek>\
                  </t:WeeklyRecurrence><t:NumberedRecurrence><t:StartDate>{}</t:StartDate>\
@@ -135,13 +129,28 @@ impl Item<'_> {
     }
 
     fn person(&self, user: usize) -> String {
-        format!(
-            "<t:Mailbox><t:Name>{}</t:Name><t:EmailAddress>{}</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType>\
-             <t:MailboxType>Mailbox</t:MailboxType></t:Mailbox>",
-            escaped(&self.organisation.name(user)),
-            self.organisation.address(user)
-        )
+        let (name, address) = (self.organisation.name(user), self.organisation.address(user));
+        mailbox(&Recipient { name, address })
     }
+
+    fn list(&self, element: &str, role: Role) -> Option<String> {
+        let invited = self.invited(role);
+        let attendee = |(recipient, answer): &(Recipient, &str)| {
+            let mailbox = mailbox(recipient);
+            format!("<t:Attendee>{mailbox}<t:ResponseType>{answer}</t:ResponseType></t:Attendee>")
+        };
+        let all: String = invited.iter().map(attendee).collect();
+        (!all.is_empty()).then(|| format!("<t:{element}>{all}</t:{element}>"))
+    }
+}
+
+fn mailbox(Recipient { name, address }: &Recipient) -> String {
+    format!(
+        "<t:Mailbox><t:Name>{}</t:Name><t:EmailAddress>{}</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType>\
+         <t:MailboxType>Mailbox</t:MailboxType></t:Mailbox>",
+        escaped(name),
+        escaped(address)
+    )
 }
 
 /// The fields of an item in the order of the schema; no other may be asked for.

@@ -8,7 +8,7 @@ use super::item::{change_key, version_of};
 use super::shape::{Extended, Shape, field_of, schema};
 use super::{Fault, child};
 use crate::item::{Id, Item};
-use crate::mailbox::{Changed, Refusal};
+use crate::mailbox::{Changed, Recipient, Refusal, Role};
 use crate::organisation::Kind;
 use crate::state::Shared;
 
@@ -148,15 +148,17 @@ fn item_named<'s>(
 /// Whom a write tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sends {
-    ToAll,
-    /// Nobody, or those alone that were invited or taken out with the same write; and the sandbox lets nobody be.
-    ToNone,
+    All,
+    /// Those alone that were invited or taken out with the same write.
+    Changed,
+    Nobody,
 }
 
 fn update_item(shared: &Shared, user: usize, operation: Node<'_, '_>) -> Result<String, Fault> {
     let sends = match operation.attribute("SendMeetingInvitationsOrCancellations") {
-        Some("SendToAllAndSaveCopy" | "SendOnlyToAll") => Some(Sends::ToAll),
-        Some("SendToNone" | "SendOnlyToChanged" | "SendToChangedAndSaveCopy") => Some(Sends::ToNone),
+        Some("SendToAllAndSaveCopy" | "SendOnlyToAll") => Some(Sends::All),
+        Some("SendOnlyToChanged" | "SendToChangedAndSaveCopy") => Some(Sends::Changed),
+        Some("SendToNone") => Some(Sends::Nobody),
         Some(_) => return Err(schema("SendMeetingInvitationsOrCancellations has an unknown value")),
         None => None,
     };
@@ -213,6 +215,9 @@ fn changes(change: Node<'_, '_>) -> Result<Result<Changed, Refused>, Fault> {
             "item:Body" => changed.body = Some(text("Body").unwrap_or_default()),
             "item:Subject" => changed.subject = Some(text("Subject").unwrap_or_default()),
             "calendar:Location" => changed.location = Some(text("Location").unwrap_or_default()),
+            "calendar:RequiredAttendees" => list(&mut changed, Role::Required, value)?,
+            "calendar:OptionalAttendees" => list(&mut changed, Role::Optional, value)?,
+            "calendar:Resources" => list(&mut changed, Role::Resource, value)?,
             // Read-only, as most that Exchange works out by itself (the sandbox lets no other be changed either).
             _ => {
                 return Ok(Err(("ErrorInvalidPropertySet", "Set action is invalid for property.")));
@@ -220,6 +225,33 @@ fn changes(change: Node<'_, '_>) -> Result<Result<Changed, Refused>, Fault> {
         }
     }
     Ok(Ok(changed))
+}
+
+/// A list of attendees that a change sets or, without a value, empties.
+fn list(changed: &mut Changed, role: Role, value: Option<Node<'_, '_>>) -> Result<(), Fault> {
+    let attendees = value.and_then(|value| value.first_element_child());
+    let mut recipients = Vec::new();
+    for attendee in attendees.into_iter().flat_map(|list| list.children()).filter(Node::is_element) {
+        let mailbox = child(attendee, "Mailbox").ok_or_else(|| schema("an Attendee has no Mailbox"))?;
+        let text =
+            |name: &str| child(mailbox, name).and_then(|e| e.text()).unwrap_or_default().trim().to_owned();
+        recipients.push(Recipient { name: text("Name"), address: text("EmailAddress") });
+    }
+    changed.attendees.insert(role, recipients);
+    Ok(())
+}
+
+/// Mails what a write of `before` has to say: an update or an invitation to those who are on the list, a cancellation to
+/// those who are not any more.
+fn mail(shared: &Shared, before: &Item<'_>, sends: Sends) {
+    let Some(now) = Item::read(&shared.organisation, before.id).filter(|_| sends != Sends::Nobody) else {
+        return;
+    };
+    let (was, is) = (before.attendees(), now.attendees());
+    let told = is.iter().filter(|address| sends == Sends::All || !was.contains(address));
+    shared.mail(&before.id.text(), told.cloned());
+    let gone = was.into_iter().filter(|address| !is.contains(address));
+    shared.mail(&format!("{} cancelled", before.id.text()), gone);
 }
 
 fn write(
@@ -262,8 +294,8 @@ fn write(
             ),
         },
     )?;
-    if sends == Sends::ToAll && item.kind() != Kind::Attending {
-        shared.mail(&id.text(), item.attendees());
+    if item.kind() != Kind::Attending {
+        mail(shared, &item, sends);
     }
     Ok(format!("<t:ItemId Id=\"{}\" ChangeKey=\"{}\"/>", id.text(), change_key(version)))
 }

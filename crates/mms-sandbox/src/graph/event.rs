@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Asked, Reply, bad};
 use crate::item::{Item, OCCURRENCES};
+use crate::mailbox::{Recipient, Role};
 use crate::organisation::Kind;
 
 /// The properties of an event (resource type `event`, v1.0).
@@ -161,19 +162,11 @@ fn property(item: &Item<'_>, name: &str) -> Value {
         "locations" => json!([{"displayName": item.location(), "locationType": "default"}]),
         "isOrganizer" => json!(item.kind() != Kind::Attending),
         "organizer" => json!({"emailAddress": person(item.organizer())}),
-        "attendees" => item
-            .was
-            .attendees
-            .iter()
-            .map(|(user, answer)| {
-                let response = match *answer {
-                    "Accept" => "accepted",
-                    "Tentative" => "tentativelyAccepted",
-                    "Decline" => "declined",
-                    _ => "none",
-                };
-                json!({"type": "required", "status": {"response": response, "time": "0001-01-01T00:00:00Z"},
-                       "emailAddress": person(*user)})
+        "attendees" => Role::ALL
+            .into_iter()
+            .zip(["required", "optional", "resource"])
+            .flat_map(|(role, kind)| {
+                item.invited(role).into_iter().map(move |invited| attendee(kind, &invited))
             })
             .collect(),
         "isCancelled" | "isDraft" | "isAllDay" | "hasAttachments" | "hideAttendees" => json!(false),
@@ -209,4 +202,17 @@ fn property(item: &Item<'_>, name: &str) -> Value {
 
 fn time(at: Timestamp) -> Value {
     json!({"dateTime": at.strftime("%Y-%m-%dT%H:%M:%S.0000000").to_string(), "timeZone": "UTC"})
+}
+
+fn attendee(kind: &str, (recipient, answer): &(Recipient, &str)) -> Value {
+    let response = match *answer {
+        "Accept" => "accepted",
+        "Tentative" => "tentativelyAccepted",
+        "Decline" => "declined",
+        _ => "none",
+    };
+    json!({
+        "type": kind, "status": {"response": response, "time": "0001-01-01T00:00:00Z"},
+        "emailAddress": {"name": recipient.name, "address": recipient.address},
+    })
 }

@@ -1,11 +1,13 @@
 //! Calendars and events of a mailbox, and changes of events.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::event::{Selection, etag, property_key};
 use super::{Asked, Reply, bad, not_found, refusal};
 use crate::item::{Id, Item, OCCURRENCES};
-use crate::mailbox::{Changed, Refusal};
+use crate::mailbox::{Changed, Recipient, Refusal, Role};
 use crate::organisation::{Kind, TENANT, teams_block, teams_url};
 use crate::state::Shared;
 
@@ -174,6 +176,7 @@ fn patch(shared: &Shared, asked: &Asked, user: usize, id: &str) -> Result<Reply,
             Refusal::Conflict => conflict(),
         })?;
     tell(shared, &item);
+    uninvite(shared, &item);
     one(shared, asked, user, id)
 }
 
@@ -183,14 +186,25 @@ fn conflict() -> Reply {
     refusal(412, "ErrorIrresolvableConflict", text)
 }
 
+/// Who was invited before a write and is not any more gets a cancellation.
+fn uninvite(shared: &Shared, before: &Item<'_>) {
+    let Some(now) = Item::read(&shared.organisation, before.id) else { return };
+    let now = now.attendees();
+    let gone = before.attendees().into_iter().filter(|address| !now.contains(address));
+    shared.mail(&format!("{} cancelled", before.id.text()), gone);
+}
+
 /// Every attendee is mailed, whether one wants it or not; with a master, for each changed occurrence as well.
 fn tell(shared: &Shared, item: &Item<'_>) {
     if item.kind() == Kind::Attending {
         return;
     }
-    shared.mail(&item.id.text(), item.attendees());
+    let attendees = |item: &Item<'_>| {
+        Item::read(&shared.organisation, item.id).map(|now| now.attendees()).unwrap_or_default()
+    };
+    shared.mail(&item.id.text(), attendees(item));
     if let Some(exception) = item.exception().filter(|_| item.is_master()) {
-        shared.mail(&format!("{} with its master", exception.id.text()), exception.attendees());
+        shared.mail(&format!("{} with its master", exception.id.text()), attendees(&exception));
     }
 }
 
@@ -226,8 +240,8 @@ fn changes(body: &Value) -> Result<Changed, Reply> {
                 let text = format!("The property '{name}' is read-only and cannot be set.");
                 return Err(refusal(400, "ErrorInvalidPropertySet", &text));
             }
-            "start" | "end" | "attendees" | "recurrence" | "sensitivity" | "showAs" | "categories"
-            | "importance" => {
+            "attendees" => changed.attendees = attendees(value)?,
+            "start" | "end" | "recurrence" | "sensitivity" | "showAs" | "categories" | "importance" => {
                 return Err(refusal(
                     501,
                     "NotSupported",
@@ -241,6 +255,27 @@ fn changes(body: &Value) -> Result<Changed, Reply> {
         }
     }
     Ok(changed)
+}
+
+/// The attendees that a PATCH names: all that there are to be.
+fn attendees(value: &Value) -> Result<BTreeMap<Role, Vec<Recipient>>, Reply> {
+    let mut lists: BTreeMap<Role, Vec<Recipient>> = Role::ALL.map(|role| (role, Vec::new())).into();
+    let entries = value.as_array().ok_or_else(|| bad("attendees is no collection."))?;
+    for entry in entries {
+        let role = match entry["type"].as_str() {
+            None | Some("required") => Role::Required,
+            Some("optional") => Role::Optional,
+            Some("resource") => Role::Resource,
+            Some(other) => return Err(bad(&format!("The value '{other}' is no attendeeType."))),
+        };
+        let text = |name: &str| entry["emailAddress"][name].as_str().unwrap_or_default().to_owned();
+        let recipient = Recipient { name: text("name"), address: text("address") };
+        if recipient.address.is_empty() && recipient.name.is_empty() {
+            return Err(refusal(400, "ErrorInvalidRecipients", "At least one recipient isn't valid."));
+        }
+        lists.entry(role).or_default().push(recipient);
+    }
+    Ok(lists)
 }
 
 /// What becomes of an event's being an online meeting. A body without the meeting's blob takes it offline. `isOnlineMeeting`

@@ -3,7 +3,7 @@
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use mms_invite::item::{Body, Component, Item, NamedProperty, Recurrence};
+use mms_invite::item::{Body, Component, Invitee, Item, NamedProperty, Recurrence, Role};
 use mms_invite::recognise::BodyFormat;
 use mms_model::{Address, Attendee, InstanceId, Participation};
 
@@ -96,7 +96,7 @@ impl Event {
             .collect();
         component.online_meeting.join_url = item.text_of("JoinOnlineMeetingUrl").map(str::to_owned);
         component.online_meeting.is_online = component.online_meeting.join_url.is_some();
-        component.attendees = attendees(item, organizer.as_ref());
+        component.attendees = attendees(item);
         component.start = time(item, "Start");
         component.end = end(item);
         component.is_cancelled = is_true(item, "IsCancelled");
@@ -193,27 +193,38 @@ fn address(mailbox: &Element) -> Option<Address> {
     mailbox.text_of("EmailAddress").filter(|address| address.contains('@')).map(Address::new)
 }
 
-fn attendees(item: &Element, organizer: Option<&Address>) -> Vec<Attendee> {
-    ["RequiredAttendees", "OptionalAttendees", "Resources"]
-        .iter()
-        .filter_map(|kind| item.child(kind))
-        .flat_map(|list| list.all("Attendee"))
-        .filter_map(|attendee| {
-            let mailbox = attendee.child("Mailbox")?;
-            Some(Attendee {
-                address: address(mailbox)?,
-                name: mailbox.text_of("Name").map(str::to_owned),
-                participation: match attendee.text_of("ResponseType") {
-                    Some("Accept") => Participation::Accepted,
-                    Some("Decline") => Participation::Declined,
-                    Some("Tentative") => Participation::Tentative,
-                    Some("Unknown" | "NoResponseReceived") | None => Participation::NeedsAction,
-                    Some(_) => Participation::Other,
-                },
-            })
-        })
-        .filter(|attendee| organizer != Some(&attendee.address))
-        .collect()
+/// The lists of attendees, with the elements that they stand in.
+pub(super) const LISTS: [(Role, &str); 3] = [
+    (Role::Required, "RequiredAttendees"),
+    (Role::Optional, "OptionalAttendees"),
+    (Role::Resource, "Resources"),
+];
+
+fn attendees(item: &Element) -> Vec<Invitee> {
+    let of_list = |(role, list): (Role, &'static str)| {
+        let attendees = item.child(list).into_iter().flat_map(|list| list.all("Attendee"));
+        attendees.filter_map(move |attendee| invitee(attendee, role))
+    };
+    LISTS.into_iter().flat_map(of_list).collect()
+}
+
+fn invitee(attendee: &Element, role: Role) -> Option<Invitee> {
+    let mailbox = attendee.child("Mailbox")?;
+    let attendee = Attendee {
+        address: Address::new(mailbox.text_of("EmailAddress")?),
+        name: mailbox.text_of("Name").map(str::to_owned),
+        participation: match attendee.text_of("ResponseType") {
+            Some("Accept") => Participation::Accepted,
+            Some("Decline") => Participation::Declined,
+            Some("Tentative") => Participation::Tentative,
+            Some("Unknown" | "NoResponseReceived") | None => Participation::NeedsAction,
+            Some(_) => Participation::Other,
+        },
+    };
+    let routing = mailbox.text_of("RoutingType").filter(|routing| *routing != "SMTP").map(str::to_owned);
+    // A mailbox of this Exchange that left it is known by its X.500 name alone, to which nobody compares.
+    let routing = routing.or_else(|| (!attendee.address.as_str().contains('@')).then(|| "EX".to_owned()));
+    Some(Invitee { attendee, role, routing })
 }
 
 fn time(element: &Element, name: &str) -> Option<Timestamp> {
@@ -304,8 +315,9 @@ mod tests {
             (component.location.as_str(), component.sensitivity.as_deref()),
             ("Room 7", Some("Confidential"))
         );
-        assert_eq!(component.attendees.len(), 1);
-        assert_eq!(component.attendees[0].participation, Participation::Accepted);
+        let [bob, gone] = component.attendees.as_slice() else { panic!("{:?}", component.attendees) };
+        assert_eq!((bob.attendee.participation, bob.routing.as_deref()), (Participation::Accepted, None));
+        assert_eq!(gone.routing.as_deref(), Some("EX"), "kept, but nobody whom a mail reaches");
         assert_eq!(component.connector.get(CHANGE_KEY).map(String::as_str), Some("K"));
     }
 

@@ -3,9 +3,11 @@
 
 use std::fmt::Write as _;
 
-use mms_invite::item::{Changes, NamedProperty, PropertyKey, PropertyType};
+use mms_invite::item::{Changes, Invitee, NamedProperty, PropertyKey, PropertyType};
 use mms_invite::recognise::BodyFormat;
+use mms_model::Attendee;
 
+use super::event::LISTS;
 use super::xml::escaped;
 
 /// Entries of a listing in one answer; Exchange gives no more (EWSFindCountLimit, 1000 by default).
@@ -171,6 +173,13 @@ fn fields_of(changes: &Changes) -> String {
         }
         None => {}
     }
+    for (role, list) in LISTS {
+        let attendees: String =
+            changes.attendees.iter().flatten().filter(|i| i.role == role).map(attendee).collect();
+        if !attendees.is_empty() {
+            fields += &set(&format!("calendar:{list}"), format!("<t:{list}>{attendees}</t:{list}>"));
+        }
+    }
     for (property, value) in &changes.set {
         let uri = extended_field(*property);
         let _ = write!(
@@ -184,6 +193,18 @@ fn fields_of(changes: &Changes) -> String {
         let _ = write!(fields, "<t:DeleteItemField>{}</t:DeleteItemField>", extended_field(*property));
     }
     fields
+}
+
+/// An attendee of a list. The answer is not for a client to set: Exchange keeps that of an address that it knows.
+fn attendee(invitee: &Invitee) -> String {
+    let Attendee { address, name, .. } = &invitee.attendee;
+    let name = name.as_deref().map(|name| format!("<t:Name>{}</t:Name>", escaped(name))).unwrap_or_default();
+    format!(
+        "<t:Attendee><t:Mailbox>{name}<t:EmailAddress>{}</t:EmailAddress><t:RoutingType>{}</t:RoutingType></t:Mailbox>\
+         </t:Attendee>",
+        escaped(address.as_str()),
+        escaped(invitee.routing.as_deref().unwrap_or("SMTP"))
+    )
 }
 
 fn field(name: &str) -> String {
@@ -208,8 +229,8 @@ fn extended_field(property: NamedProperty) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mms_invite::item::Body;
-    use mms_model::InstanceId;
+    use mms_invite::item::{Body, Role};
+    use mms_model::{Address, InstanceId, Participation};
 
     use super::super::xml::Element;
     use super::*;
@@ -220,10 +241,43 @@ mod tests {
             body: Some(Body { format: BodyFormat::Html, content: "<p>a & b</p>".to_owned() }),
             location: Some(String::new()),
             locations: None,
+            attendees: None,
             set: vec![(NamedProperty::SkypeTeamsMeetingUrl, "https://x/?a=1&b=2".to_owned())],
             delete: vec![NamedProperty::NetShowUrl],
             changes_online_meeting: false,
         }
+    }
+
+    #[test]
+    fn attendees_are_written_by_role_and_as_they_were_routed() {
+        let invitee = |address: &str, role, routing: Option<&str>| Invitee {
+            attendee: Attendee {
+                address: Address::new(address),
+                name: Some("A & B".to_owned()),
+                participation: Participation::Accepted,
+            },
+            role,
+            routing: routing.map(str::to_owned),
+        };
+        let attendees = vec![
+            invitee("a@x.test", Role::Required, None),
+            invitee("/o=x/cn=gone", Role::Required, Some("EX")),
+            invitee("room@x.test", Role::Resource, None),
+        ];
+        let request = fields_of(&Changes { attendees: Some(attendees), ..changes() });
+        let xml = format!("<r xmlns:t=\"t\">{request}</r>");
+        let root = Element::parse(xml.as_bytes()).unwrap();
+        let required = root.find("RequiredAttendees").unwrap();
+        let mailboxes: Vec<_> = required.all("Attendee").filter_map(|a| a.child("Mailbox")).collect();
+        assert_eq!(mailboxes[0].text_of("Name"), Some("A & B"));
+        assert_eq!(
+            (mailboxes[0].text_of("EmailAddress"), mailboxes[0].text_of("RoutingType")),
+            (Some("a@x.test"), Some("SMTP"))
+        );
+        assert_eq!(mailboxes[1].text_of("RoutingType"), Some("EX"));
+        assert_eq!(root.find("Resources").unwrap().all("Attendee").count(), 1);
+        assert!(root.find("OptionalAttendees").is_none(), "{request}");
+        assert!(request.contains("<t:FieldURI FieldURI=\"calendar:Resources\"/>"), "{request}");
     }
 
     #[test]

@@ -119,7 +119,8 @@ impl EwsUserCalendar {
         component
             .attendees
             .iter()
-            .map(|attendee| &attendee.address)
+            .filter(|invitee| invitee.routing.is_none())
+            .map(|invitee| &invitee.attendee.address)
             .filter(|address| !self.owner.owns(address))
     }
 

@@ -5,7 +5,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use mms_invite::item::{
-    Body, Component, Item, Location, NamedProperty, OnlineMeeting, Properties, Recurrence,
+    Body, Component, Invitee, Item, Location, NamedProperty, OnlineMeeting, Properties, Recurrence, Role,
 };
 use mms_invite::recognise::BodyFormat;
 use mms_model::{Address, Attendee, InstanceId, Participation};
@@ -94,7 +94,7 @@ impl Event {
         component.locations = locations(&mut json["locations"]);
         component.properties = properties(&json["singleValueExtendedProperties"]);
         component.online_meeting = online_meeting(&json);
-        component.attendees = attendees(&json["attendees"], organizer.as_ref());
+        component.attendees = attendees(&json["attendees"]);
         component.start = time(&json["start"]);
         component.end = end(&json);
         component.is_cancelled = json["isCancelled"] == true;
@@ -237,26 +237,30 @@ fn address(json: &Value) -> Option<Address> {
     text(json, "address").map(str::trim).filter(|address| !address.is_empty()).map(Address::new)
 }
 
-fn attendees(json: &Value, organizer: Option<&Address>) -> Vec<Attendee> {
-    json.as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|attendee| {
-            let address = address(&attendee["emailAddress"])?;
-            Some(Attendee {
-                name: text(&attendee["emailAddress"], "name").map(str::to_owned),
-                participation: match text(&attendee["status"], "response") {
-                    Some("accepted") => Participation::Accepted,
-                    Some("declined") => Participation::Declined,
-                    Some("tentativelyAccepted") => Participation::Tentative,
-                    Some("none" | "notResponded") | None => Participation::NeedsAction,
-                    Some(_) => Participation::Other,
-                },
-                address,
-            })
-        })
-        .filter(|attendee| organizer != Some(&attendee.address))
-        .collect()
+/// What an attendee's `type` says. A value that is not known counts as the first.
+pub(super) const TYPES: [(Role, &str); 3] =
+    [(Role::Required, "required"), (Role::Optional, "optional"), (Role::Resource, "resource")];
+
+fn attendees(json: &Value) -> Vec<Invitee> {
+    json.as_array().into_iter().flatten().map(invitee).collect()
+}
+
+fn invitee(json: &Value) -> Invitee {
+    let attendee = Attendee {
+        address: address(&json["emailAddress"]).unwrap_or_else(|| Address::new("")),
+        name: text(&json["emailAddress"], "name").map(str::to_owned),
+        participation: match text(&json["status"], "response") {
+            Some("accepted") => Participation::Accepted,
+            Some("declined") => Participation::Declined,
+            Some("tentativelyAccepted") => Participation::Tentative,
+            Some("none" | "notResponded") | None => Participation::NeedsAction,
+            Some(_) => Participation::Other,
+        },
+    };
+    let kind = text(json, "type");
+    let role = TYPES.iter().find(|(_, name)| Some(*name) == kind).map(|(role, _)| *role).unwrap_or_default();
+    let routing = (!attendee.address.as_str().contains('@')).then(|| "EX".to_owned());
+    Invitee { attendee, role, routing }
 }
 
 /// A `dateTimeTimeZone`. Without a `Prefer` for time zones Graph writes UTC; a zone that is not known here makes no
@@ -364,8 +368,9 @@ mod tests {
         let event = Event::read(json).unwrap();
         assert_eq!((event.kind, event.uid.as_str(), event.is_organizer), (Kind::Single, "U", Some(true)));
         let component = &event.component;
-        assert_eq!(component.attendees.len(), 1);
-        assert_eq!(component.attendees[0].participation, Participation::Accepted);
+        assert_eq!(component.attendees.len(), 3, "a list is written whole, so it is read whole");
+        assert_eq!(component.attendees[2].routing.as_deref(), Some("EX"), "nobody whom a mail reaches");
+        assert_eq!(component.attendees[0].attendee.participation, Participation::Accepted);
         assert_eq!(component.end, Some(at("2026-12-01T09:00:00Z")));
         assert_eq!(component.properties.len(), 1);
         assert_eq!(component.online_meeting.provider, None);

@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use mms_invite::item::{Changes, Item, PropertyType};
+use mms_invite::item::{Changes, Invitee, Item, PropertyType};
 use mms_invite::recognise::BodyFormat;
 use mms_model::port::{Update, Updated};
-use mms_model::{AttendeeChoice, Clock as _, Code, ErrorKind, InstanceId, PortError, SystemClock};
+use mms_model::{Attendee, AttendeeChoice, Clock as _, Code, ErrorKind, InstanceId, PortError, SystemClock};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::event::{DRAFT, ETAG, Event};
+use super::event::{DRAFT, ETAG, Event, TYPES};
 use super::read::PREFER;
 use super::user_calendar::GraphUserCalendar;
 use crate::calendar::exchange::{self, ID, SEEN, Written, conflict, subject};
@@ -106,7 +106,8 @@ impl GraphUserCalendar {
         let written = job.changes.iter().filter_map(|c| job.item.component(&c.instance));
         let mailed: Vec<_> = written
             .flat_map(|component| &component.attendees)
-            .map(|attendee| &attendee.address)
+            .filter(|invitee| invitee.routing.is_none())
+            .map(|invitee| &invitee.attendee.address)
             .filter(|address| !self.owner.owns(address))
             .collect();
         let count = |all: usize| u32::try_from(all).unwrap_or(u32::MAX);
@@ -299,6 +300,20 @@ fn outcome<T>(reply: Result<T, GraphError>) -> Outcome {
     }
 }
 
+/// An entry of `attendees`. Its `status` is not for a client to set: Graph keeps that of an address that it knows.
+fn attendee(invitee: &Invitee) -> Value {
+    let kind = TYPES.iter().find(|(role, _)| *role == invitee.role).map_or("required", |(_, kind)| kind);
+    let Attendee { address, name, .. } = &invitee.attendee;
+    let mut mailbox = Map::new();
+    if !address.as_str().is_empty() {
+        mailbox.insert("address".to_owned(), json!(address.as_str()));
+    }
+    if let Some(name) = name {
+        mailbox.insert("name".to_owned(), json!(name));
+    }
+    json!({"type": kind, "emailAddress": mailbox})
+}
+
 /// The members of a PATCH. Only what changed: any other member may set off a rescheduling.
 fn members(change: &Changes) -> Value {
     let mut members = Map::new();
@@ -316,6 +331,9 @@ fn members(change: &Changes) -> Value {
             members.insert("location".to_owned(), json!({"displayName": location}));
         }
         (None, None) => {}
+    }
+    if let Some(attendees) = &change.attendees {
+        members.insert("attendees".to_owned(), attendees.iter().map(attendee).collect());
     }
     // Graph cannot delete a property, only empty it.
     let emptied = change.delete.iter().map(|property| {
@@ -347,6 +365,7 @@ mod tests {
             body: None,
             location: None,
             locations: None,
+            attendees: None,
             set: Vec::new(),
             delete: Vec::new(),
             changes_online_meeting: true,

@@ -42,7 +42,7 @@ pub(super) fn read(text: &str, errors: &mut ImportErrors) -> Vec<Row> {
 
 /// The character between fields: the one that the header row has most of. A header holds names
 /// only, so that nothing in it can be mistaken for one.
-fn delimiter(text: &str) -> u8 {
+pub(in crate::directory) fn delimiter(text: &str) -> u8 {
     let header = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let count = |delimiter: u8| header.bytes().filter(|&b| b == delimiter).count();
     [b',', b';', b'\t'].into_iter().rev().max_by_key(|&delimiter| count(delimiter)).unwrap_or(b',')
@@ -96,19 +96,19 @@ fn row(record: &ByteRecord, columns: &[Field], line: u64, errors: &mut ImportErr
 }
 
 /// Turns byte positions that only grow into line numbers, in one pass over the text.
-struct Lines<'a> {
+pub(in crate::directory) struct Lines<'a> {
     text: &'a [u8],
     position: usize,
     line: u64,
 }
 
 impl<'a> Lines<'a> {
-    fn of(text: &'a str) -> Self {
+    pub(in crate::directory) fn of(text: &'a str) -> Self {
         Self { text: text.as_bytes(), position: 0, line: 1 }
     }
 
     /// The line of the first byte at or after `position` that ends no line.
-    fn first_at_or_after(&mut self, position: u64) -> u64 {
+    pub(in crate::directory) fn first_at_or_after(&mut self, position: u64) -> u64 {
         let mut end = usize::try_from(position).unwrap_or(usize::MAX).min(self.text.len());
         while self.text.get(end).is_some_and(|b| matches!(b, b'\r' | b'\n')) {
             end += 1;

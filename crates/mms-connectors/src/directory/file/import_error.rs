@@ -1,4 +1,4 @@
-//! What is wrong with a directory file, by line.
+//! What is wrong with a file of users or addresses, by line.
 
 use std::fmt;
 
@@ -15,12 +15,12 @@ pub struct ImportError {
 }
 
 impl ImportError {
-    pub(super) fn at(line: u64, message: impl Into<String>) -> Self {
+    pub(in crate::directory) fn at(line: u64, message: impl Into<String>) -> Self {
         Self { line: Some(line), message: message.into() }
     }
 }
 
-/// Everything that is wrong with a directory file, in the order in which it was found; the first
+/// Everything that is wrong with a file of users or addresses, in the order in which it was found; the first
 /// 20 are kept, the others counted. Printed as `file:line: message`, one to a line.
 #[derive(Debug, Clone)]
 pub struct ImportErrors {
@@ -30,17 +30,17 @@ pub struct ImportErrors {
 }
 
 impl ImportErrors {
-    pub(super) fn none(file: &str) -> Self {
+    pub(in crate::directory) fn none(file: &str) -> Self {
         Self { file: file.to_owned(), kept: Vec::new(), more: 0 }
     }
 
-    pub(super) fn whole_file(file: &str, message: impl Into<String>) -> Self {
+    pub(in crate::directory) fn whole_file(file: &str, message: impl Into<String>) -> Self {
         let mut errors = Self::none(file);
         errors.push(ImportError { line: None, message: message.into() });
         errors
     }
 
-    pub(super) fn push(&mut self, error: ImportError) {
+    pub(in crate::directory) fn push(&mut self, error: ImportError) {
         if self.kept.len() < KEPT {
             self.kept.push(error);
         } else {
@@ -48,7 +48,7 @@ impl ImportErrors {
         }
     }
 
-    pub(super) fn into_result<T>(mut self, value: T) -> Result<T, Self> {
+    pub(in crate::directory) fn into_result<T>(mut self, value: T) -> Result<T, Self> {
         if self.kept.is_empty() {
             return Ok(value);
         }

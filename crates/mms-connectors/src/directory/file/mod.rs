@@ -14,7 +14,7 @@
 //!
 //! The file is read once. Who wants to see a changed file makes a new [`FileDirectory`].
 
-mod csv_rows;
+pub(super) mod csv_rows;
 mod import_error;
 mod index;
 mod row;
@@ -160,7 +160,7 @@ impl Directory for FileDirectory {
 }
 
 /// The text of a file without its byte order mark, or the line at which it is no UTF-8.
-fn text_of(bytes: &[u8]) -> Result<&str, ImportError> {
+pub(super) fn text_of(bytes: &[u8]) -> Result<&str, ImportError> {
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
         return Err(ImportError::at(1, "the file is UTF-16; save it as UTF-8"));
     }
