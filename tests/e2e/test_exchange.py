@@ -190,6 +190,8 @@ def test_mailboxes_move_to_teams_and_other_clients_see_it(tmp_path, sandbox):
         assert "Agenda: numbers &amp; next steps." in item.body and "wiki.contoso.example/minutes" in item.body
         assert item.teams_url and item.teams_url.replace("&", "&amp;") in item.body, item.body
         if was.skype_url:
+            for said in ("Meeting ID: ", "Passcode: ", "Phone conference ID: ", "Find a local number", "Meeting options"):
+                assert said in item.body, item.body
             assert not item.skype_url and item.location == "Microsoft Teams Meeting; Room 7"
             assert not any(old in item.body for old in OLD), item.body
     for event in events_of(sandbox, 0):

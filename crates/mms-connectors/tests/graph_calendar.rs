@@ -64,16 +64,7 @@ async fn list(calendar: &dyn UserCalendar) -> Vec<Meeting> {
 }
 
 fn teams() -> JoinInformation {
-    JoinInformation {
-        platform: Platform::TEAMS,
-        display_name: "Microsoft Teams Meeting".to_owned(),
-        join_url: TEAMS.to_owned(),
-        meeting_id: None,
-        passcode: None,
-        dial_in: Vec::new(),
-        conference_id: None,
-        help_url: None,
-    }
+    JoinInformation::new(Platform::TEAMS, "Microsoft Teams Meeting".to_owned(), TEAMS.to_owned())
 }
 
 fn to_teams(calendar: &dyn UserCalendar, meeting: &Meeting) -> Update {

@@ -11,8 +11,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use mms_invite::item::meeting_options_url;
 use mms_model::port::{MeetingPlatform, ProvisionRequest};
-use mms_model::{Code, JoinInformation, OnlineMeeting, Platform, PortError};
+use mms_model::{Code, JoinInformation, OnlineMeeting, Platform, PortError, VideoDevice};
 use serde_json::Value;
 
 use self::join::{JoinContext, Made};
@@ -30,6 +31,10 @@ access_settings! {
         /// A page with help; Microsoft's own where it is absent.
         #[serde(default)]
         help_url: Option<String>,
+        /// What video devices of others dial (the tenant key of cloud video interop, `contoso@video.example`), where the
+        /// organization has it.
+        #[serde(default)]
+        video_address: Option<String>,
     }
 }
 
@@ -81,15 +86,26 @@ impl Teams {
         if remembered.len() < REMEMBERED {
             remembered.insert(made.join_url.clone());
         }
+        let address = self.settings.video_address.as_ref();
         JoinInformation {
-            platform: Platform::TEAMS,
-            display_name: self.settings.display_name.clone(),
-            join_url: made.join_url,
             meeting_id: made.meeting_id,
             passcode: made.passcode,
             dial_in: made.dial_in,
             conference_id: made.conference_id,
+            numbers_url: made.numbers_url,
+            video: address
+                .zip(made.video_id)
+                .map(|(address, id)| VideoDevice { address: address.clone(), id }),
+            ..self.known(made.join_url, language)
+        }
+    }
+
+    /// What a link alone tells.
+    fn known(&self, join_url: String, language: &str) -> JoinInformation {
+        JoinInformation {
+            options_url: meeting_options_url(&join_url),
             help_url: Some(self.settings.help_url.clone().unwrap_or_else(|| help_page(language))),
+            ..JoinInformation::new(Platform::TEAMS, &*self.settings.display_name, join_url)
         }
     }
 
@@ -136,16 +152,7 @@ impl MeetingPlatform for Teams {
         let join_url = format!(
             "https://teams.microsoft.com/l/meetup-join/19%3ameeting_{thread}%40thread.v2/0?context={context}"
         );
-        Ok(JoinInformation {
-            platform: Platform::TEAMS,
-            display_name: self.settings.display_name.clone(),
-            join_url,
-            meeting_id: None,
-            passcode: None,
-            dial_in: Vec::new(),
-            conference_id: None,
-            help_url: Some(self.settings.help_url.clone().unwrap_or_else(|| help_page(&request.language))),
-        })
+        Ok(self.known(join_url, &request.language))
     }
 
     async fn refresh(&self, meeting: &OnlineMeeting) -> Result<JoinInformation, PortError> {
