@@ -367,6 +367,20 @@ def test_current_refreshes_teams_meetings_where_they_are(tmp_path, sandbox):
     assert sandbox.mails() == told
 
 
+def test_the_budget_of_recipients_holds_in_another_process(tmp_path, sandbox):
+    mms = Mms(tmp_path)
+    mms.exchange(sandbox, cloud=[0], office=[], more="recipients_per_day = 10\n")
+    mms.write()
+    for _ in range(2):
+        said = mms.run("migrate", sandbox.address(0), "--to", "Teams", expect=None)
+        told = sum(sandbox.mails().values())
+        # The changed occurrence of the series is mailed for as well.
+        assert 5 <= told <= 13, told
+        assert "recipients_per_day" in said.stdout + said.stderr, said
+    record = mms.status()[0]
+    assert record["State"] != "Succeeded" and "recipients_per_day" in record["LastMessage"], record
+
+
 def test_mailboxes_move_over_tls_that_is_trusted(tmp_path):
     with Sandbox("--tls") as sandbox:
         assert sandbox.ready["ews"].startswith("https://127.0.0.1:")

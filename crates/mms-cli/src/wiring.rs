@@ -5,7 +5,7 @@ pub mod diagnosis;
 mod invites;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mms_connectors::calendar::caldav::CalDav;
@@ -196,7 +196,9 @@ fn calendars(config: &Config, editor: &Arc<Editor>) -> Result<HashMap<String, Ar
                 Arc::new(EwsCalendar::new(settings, Arc::clone(editor)).map_err(wrong)?)
             }
             CalendarKind::Graph(settings) => {
-                Arc::new(GraphCalendar::new(settings.as_ref().clone(), Arc::clone(editor)).map_err(wrong)?)
+                let invites = Arc::clone(editor);
+                let graph = GraphCalendar::new(settings.as_ref().clone(), invites).map_err(wrong)?;
+                Arc::new(graph.with_spending(&beside_store(config, &format!("-recipients-{name}"))))
             }
             CalendarKind::Ics(settings) => {
                 let invites = Arc::clone(editor);
@@ -261,9 +263,14 @@ fn sender(config: &Config) -> Result<Option<Arc<dyn InvitationSender>>, Failure>
     let Some(settings) = &config.smtp else { return Ok(None) };
     let sender = SmtpSender::new(settings.clone(), Arc::new(SystemClock))
         .map_err(|error| Failure::usage(format!("{}: [smtp] {error}", config.path.display())))?;
-    let mut ledger = config.store_path().into_os_string();
-    ledger.push("-mails");
-    Ok(Some(Arc::new(sender.with_ledger(Path::new(&ledger)))))
+    Ok(Some(Arc::new(sender.with_ledger(&beside_store(config, "-mails")))))
+}
+
+/// A file whose name is the store's with `suffix` behind it.
+fn beside_store(config: &Config, suffix: &str) -> PathBuf {
+    let mut path = config.store_path().into_os_string();
+    path.push(suffix);
+    path.into()
 }
 
 /// Everything that a command works with.

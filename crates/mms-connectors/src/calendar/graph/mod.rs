@@ -33,15 +33,17 @@ mod event;
 mod listing;
 mod read;
 mod settings;
+mod spending;
 mod update;
 mod user_calendar;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use mms_invite::rewrite::Editor;
 use mms_model::port::{Calendar, UserCalendar};
-use mms_model::{Code, PortError, User};
+use mms_model::{Clock as _, Code, PortError, SystemClock, User};
 
 pub use diagnosis::diagnose;
 pub use settings::GraphCalendarSettings;
@@ -69,6 +71,14 @@ impl GraphCalendar {
         let client = Arc::new(GraphClient::new(&access).map_err(|e| wrong(e.to_string()))?);
         let budget = Arc::new(Budget::new(settings.recipients_per_day));
         Ok(Self { client, editor, settings, budget })
+    }
+
+    /// Keeps what of `recipients_per_day` was spent in files whose names begin with `path`, for other processes of the
+    /// installation and for later ones.
+    pub fn with_spending(mut self, path: &Path) -> Self {
+        let budget = Budget::new(self.settings.recipients_per_day);
+        self.budget = Arc::new(budget.kept_in(path, SystemClock.now()));
+        self
     }
 
     fn open_calendar(&self, user: &User) -> GraphUserCalendar {
