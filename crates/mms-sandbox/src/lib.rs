@@ -1,4 +1,5 @@
-//! A simulated organisation that speaks Exchange Web Services and Microsoft Graph, to try MMS without a server and to test it.
+//! A simulated organisation that speaks Exchange Web Services, Microsoft Graph and the UCWA of Skype for Business Server, to
+//! try MMS without a server and to test it.
 //!
 //! It is honest: where Exchange would refuse (a stale change key, a property that cannot be written, a missing
 //! permission), it refuses with the same response code. It depends on no other crate of MMS, so that it cannot share a
@@ -12,6 +13,7 @@ mod mailbox;
 mod organisation;
 mod state;
 mod tls;
+mod ucwa;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -86,6 +88,11 @@ impl Sandbox {
             .route("/ews/exchange.asmx", post(ews::serve))
             .route("/{tenant}/oauth2/v2.0/token", post(graph::issue))
             .route("/v1.0/{*resource}", any(graph::serve))
+            .route("/", any(ucwa::serve))
+            .route("/autodiscover/{*resource}", any(ucwa::serve))
+            // As it is spelled in challenges.
+            .route("/WebTicket/oauthtoken", any(ucwa::serve))
+            .route("/ucwa/{*resource}", any(ucwa::serve))
             .route("/sandbox/state", get(report))
             .route("/sandbox/faults", post(set_faults))
             .with_state(Arc::clone(&shared));
@@ -122,6 +129,7 @@ impl Sandbox {
             "faults": format!("{base}/sandbox/faults"),
             "account": {"user": organisation::ACCOUNT, "password": organisation::PASSWORD},
             "domain": organisation::DOMAIN,
+            "ucwa": ucwa::describe(&self.shared, &base),
             "certificate": self.certificate,
             "users": users,
         })
