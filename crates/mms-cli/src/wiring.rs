@@ -18,6 +18,7 @@ use mms_connectors::directory::graph::GraphDirectory;
 use mms_connectors::directory::identity_map;
 use mms_connectors::directory::ldap::LdapDirectory;
 use mms_connectors::platform::jitsi::Jitsi;
+use mms_connectors::platform::skype::Skype;
 use mms_connectors::platform::teams::Teams;
 use mms_connectors::platform::template::Template;
 use mms_connectors::sender::smtp::SmtpSender;
@@ -230,6 +231,12 @@ fn targets(config: &Config) -> Result<Targets, Failure> {
                 Arc::new(
                     Jitsi::new(name.name(), settings.as_ref().clone(), &state_dir, clock).map_err(wrong)?,
                 )
+            }
+            PlatformKind::Skype(settings) => {
+                let hosts = settings.meet_urls.iter().map(|url| (Platform::SFB, authority(url)));
+                targets.own_hosts.extend(hosts);
+                let clock = Arc::new(SystemClock);
+                Arc::new(Skype::new(name.name(), settings.as_ref().clone(), clock).map_err(wrong)?)
             }
             PlatformKind::Teams(settings) => {
                 Arc::new(Teams::new(name.name(), settings.as_ref().clone()).map_err(wrong)?)

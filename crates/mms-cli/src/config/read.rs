@@ -165,9 +165,11 @@ impl Reader<'_> {
             let platform = name
                 .parse::<Platform>()
                 .map_err(|e| self.error(&place, Some(span.clone()), &e.to_string()))?;
-            let (kind, rest) = self.kind(&place, span.clone(), section, &["jitsi", "teams", "template"])?;
+            let (kind, rest) =
+                self.kind(&place, span.clone(), section, &["jitsi", "skype", "teams", "template"])?;
             let kind = match kind.as_str() {
                 "jitsi" => PlatformKind::Jitsi(Box::new(self.section(&place, rest)?)),
+                "skype" => PlatformKind::Skype(Box::new(self.section(&place, rest)?)),
                 "teams" => PlatformKind::Teams(Box::new(self.section(&place, rest)?)),
                 _ => PlatformKind::Template(Box::new(self.section(&place, named(rest, &name))?)),
             };
@@ -563,6 +565,7 @@ mod tests {
             ("\n### `kind = \"ics\"`", "[calendar.b]\nkind = \"ics\"".to_owned()),
             ("\n### `kind = \"caldav\"`", "[calendar.b]\nkind = \"caldav\"".to_owned()),
             ("\n### `kind = \"jitsi\"`", platform("jitsi")),
+            ("\n### `kind = \"skype\"`", platform("skype")),
             ("\n### `kind = \"template\"`", platform("template")),
             ("\n## `[smtp]`", "[smtp]".to_owned()),
             ("\n## `[engine]`", "[engine]".to_owned()),

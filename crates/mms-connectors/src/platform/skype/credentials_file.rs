@@ -109,9 +109,9 @@ impl People {
 
     fn add(&mut self, person: Person, sip: Option<&str>) {
         let number = self.lines.len();
-        let mut names = vec![key(&person.address)];
-        names.extend(sip.map(key).filter(|sip| *sip != names[0]));
-        for name in names {
+        let mail = key(&person.address);
+        let sip = sip.map(key).filter(|sip| *sip != mail);
+        for name in std::iter::once(mail).chain(sip) {
             match self.by_address.entry(name) {
                 Entry::Vacant(free) => drop(free.insert(Some(number))),
                 Entry::Occupied(mut taken) => *taken.get_mut() = None,

@@ -49,6 +49,11 @@ pub(super) enum UcwaError {
         "{from} leads to {to}, which is below no SIP domain; nothing is sent there: if that server is right, add it to trusted_hosts"
     )]
     Untrusted { from: String, to: String },
+    /// A link would have passwords and tickets travel readable.
+    #[error(
+        "{from} leads to {to}, which is not https; nothing is sent there: correct the URLs of the web services"
+    )]
+    NotByTls { from: String, to: String },
     /// An answer with an error status.
     #[error("{url} answered {status}{said}", said = .fault.said)]
     Answer {
@@ -170,6 +175,7 @@ impl UcwaError {
             Self::Refused { .. } | Self::NoPassword(_) => Unauthorised,
             Self::Malformed(_) | Self::NotDiscovered(_) | Self::KeptChanging(_) => Retry,
             Self::Untrusted { .. }
+            | Self::NotByTls { .. }
             | Self::NoPasswordGrant { .. }
             | Self::NotEligible { .. }
             | Self::ForeignJoinUrl(_)

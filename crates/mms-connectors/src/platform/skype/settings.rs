@@ -173,7 +173,10 @@ impl SkypeSettings {
         }
         let discover_url = self.discover_url.as_deref().map(|url| server("discover_url", url)).transpose()?;
         if let Some(url) = &discover_url {
-            transport.check(url).map_err(|e| ("discover_url", e.to_string()))?;
+            transport.check(url).map_err(|_| {
+                let problem = format!("\"{url}\" must start with https://, because passwords go there");
+                ("discover_url", problem)
+            })?;
         }
         let mut domains = sip_domains;
         domains.extend(hosts("trusted_hosts", &self.trusted_hosts)?);

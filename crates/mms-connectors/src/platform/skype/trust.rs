@@ -30,11 +30,12 @@ impl Trust {
         if url.set_username("").is_err() || url.set_password(None).is_err() {
             return Err(malformed());
         }
-        self.transport.check(&url)?;
-        if self.knows(&url) {
-            Ok(url)
-        } else {
-            Err(UcwaError::Untrusted { from: place(from), to: place(&url) })
+        if !self.knows(&url) {
+            return Err(UcwaError::Untrusted { from: place(from), to: place(&url) });
+        }
+        match self.transport.check(&url) {
+            Ok(()) => Ok(url),
+            Err(_) => Err(UcwaError::NotByTls { from: place(from), to: place(&url) }),
         }
     }
 
