@@ -6,7 +6,10 @@ import time
 import pytest
 import requests
 
+from support.mms import Mms
 from support.sandbox import Sandbox
+
+OLD = ["meet.contoso.example", "27999194", "+1 425 555 0142"]
 
 
 @pytest.fixture
@@ -126,3 +129,131 @@ def test_tickets_expire_and_a_pool_that_users_left_is_gone(sandbox):
     sandbox.faults(pool=2, homed_online=client.me["address"])
     links = client.sign_in().json()["_links"]
     assert "applications" not in links and "online.lync.com" in links["redirect"]["href"]
+
+
+# Migrations.
+
+
+def organised(items):
+    """Those of a mailbox's items that are meetings to come which its owner organises on Skype."""
+    return [item for item in items if item.skype_url and item.start.year >= 2030 and item.my_response_type == "Organizer"]
+
+
+def configured(folder, sandbox, users, more=""):
+    mms = Mms(folder)
+    mms.exchange(sandbox, cloud=[0], office=[1])
+    mms.skype(sandbox, users, more)
+    return mms.write()
+
+
+def move(mms, *identities, **options):
+    return mms.run("migrate", *(identities or ["--all"]), "--from", "SfB", "--to", "SfB", **options)
+
+
+def test_meetings_follow_their_organizers_to_another_pool(tmp_path, sandbox):
+    before = {item.uid: item for item in sandbox.mailbox(1).calendar.all()}
+    mms = configured(tmp_path, sandbox, users=[0, 1])
+    said = mms.run("doctor").stdout
+    assert "Failed" not in said and "user00001@contoso.example is at" in said, said
+    previewed = mms.run("preview", sandbox.address(1), "--from", "SfB", "--to", "SfB").stdout
+    assert sandbox.ready["ucwa"]["meet"] in previewed
+    assert sandbox.state()["ucwa"] == {"applications": 0, "meetings": []}, "a preview makes nothing"
+    move(mms)
+    for record in mms.status():
+        assert (record["State"], record["MigrationType"], record["FailedMeeting"]) == ("Succeeded", "SfbToSfb", 0), record
+    told = sandbox.mails()
+    items = {item.uid: item for item in sandbox.mailbox(1).calendar.all()}
+    moved = organised(items.values())
+    assert len(moved) == len(organised(before.values())) > 3
+    for item in moved:
+        was = before[item.uid]
+        assert item.skype_url.startswith("https://meet2.contoso.example/user00002/"), item.skype_url
+        assert item.skype_url in item.body and "+49305550142" in item.body, item.body
+        assert not any(old in item.body for old in OLD), item.body
+        assert "Agenda: numbers &amp; next steps." in item.body and "wiki.contoso.example/minutes" in item.body
+        assert (item.subject, item.start, item.end, item.location) == (was.subject, was.start, was.end, was.location)
+    for uid, item in items.items():
+        if not was_skype(before[uid]):
+            assert item.body == before[uid].body, "other meetings are left as they were"
+    state = sandbox.state()["ucwa"]
+    assert state["applications"] == 0
+    own = [meeting for meeting in state["meetings"] if meeting["user"] == 1]
+    assert {f'https://meet2.contoso.example/user00002/{meeting["onlineMeetingId"]}' for meeting in own} >= {item.skype_url for item in moved}
+    assert max(told.values()) == 1, told
+    move(mms)
+    assert sandbox.mails() == told, "a second run tells nobody"
+    assert sandbox.state()["ucwa"]["meetings"] == state["meetings"], "and makes nothing"
+
+
+def was_skype(item):
+    return item in organised([item])
+
+
+def test_a_rollback_restores_the_link_of_the_old_pool(tmp_path, sandbox):
+    before = {item.uid: (item.body, item.location, item.skype_url) for item in sandbox.mailbox(1).calendar.all()}
+    mms = configured(tmp_path, sandbox, users=[1])
+    move(mms, sandbox.address(1))
+    assert {item.uid: item.skype_url for item in sandbox.mailbox(1).calendar.all()} != {uid: was[2] for uid, was in before.items()}
+    mms.run("rollback", sandbox.address(1))
+    after = {item.uid: (item.body, item.location, item.skype_url) for item in sandbox.mailbox(1).calendar.all()}
+    assert after == before
+
+
+def test_current_refreshes_skype_meetings_where_they_are(tmp_path, sandbox):
+    mms = configured(tmp_path, sandbox, users=[1])
+    move(mms, sandbox.address(1))
+    links = {item.uid: item.skype_url for item in sandbox.mailbox(1).calendar.all()}
+    told, meetings = sandbox.mails(), sandbox.state()["ucwa"]["meetings"]
+    mms.run("migrate", sandbox.address(1), "--from", "SfB", "--to", "Current")
+    assert mms.status()[0]["FailedMeeting"] == 0
+    assert {item.uid: item.skype_url for item in sandbox.mailbox(1).calendar.all()} == links
+    assert (sandbox.mails(), sandbox.state()["ucwa"]["meetings"]) == (told, meetings), "nothing had changed"
+
+
+def test_who_has_no_password_is_told_which_file_to_fill(tmp_path, sandbox):
+    mms = configured(tmp_path, sandbox, users=[0])
+    before = {item.uid: item.body for item in sandbox.mailbox(1).calendar.all()}
+    move(mms, expect=1)
+    states = {record["UserPrincipalName"]: record for record in mms.status()}
+    assert states[sandbox.address(0)]["State"] == "Succeeded"
+    failed = states[sandbox.address(1)]
+    assert failed["State"] == "Failed" and failed["FailedMeeting"] == failed["TotalMeeting"] > 3, failed
+    assert failed["LastMessage"].startswith("UcwaCredentialsMissing"), failed
+    told = mms.run("history", sandbox.address(1)).stdout
+    assert "skype-users.csv" in told and sandbox.address(1) in told, told
+    assert "pw+" not in told
+    assert {item.uid: item.body for item in sandbox.mailbox(1).calendar.all()} == before
+    # With the line in the file it works.
+    mms.skype(sandbox, users=[0, 1])
+    move(mms, sandbox.address(1))
+    assert mms.status()[0]["State"] == "Succeeded"
+
+
+def test_a_delegate_account_makes_the_meetings_of_all_others(tmp_path, sandbox):
+    delegate = sandbox.ready["ucwa"]["users"][3]
+    (tmp_path / "skype-password").write_text(delegate["password"] + "\n", encoding="utf-8")
+    more = f'delegate = {{ user = "{delegate["user"]}", password_file = "skype-password" }}\n'
+    mms = configured(tmp_path, sandbox, users=[], more=more)
+    move(mms, sandbox.address(1))
+    links = {item.skype_url for item in organised(sandbox.mailbox(1).calendar.all())}
+    assert all(link.startswith("https://meet2.contoso.example/user00004/") for link in links), links
+    assert {tuple(meeting["leaders"]) for meeting in sandbox.state()["ucwa"]["meetings"]} == {(f"sip:{sandbox.address(1)}",)}
+
+
+def test_a_pool_that_moves_breaks_and_is_busy_makes_each_meeting_once(tmp_path, sandbox):
+    mms = configured(tmp_path, sandbox, users=[0, 1])
+    for pool, faults in enumerate([{"lost_answers": 0.3}, {"broken": 0.2}, {"busy": 0.2}, {}], start=3):
+        sandbox.faults(pool=pool, **faults)
+        move(mms, expect=None)
+    for record in mms.status()[:2]:
+        assert record["FailedMeeting"] == 0, record
+    ids = [meeting["description"] for meeting in sandbox.state()["ucwa"]["meetings"]]
+    assert len(ids) == len(set(ids)) > 6
+    assert max(sandbox.mails().values()) == 1
+
+
+def test_meetings_move_over_tls_that_is_trusted(tmp_path):
+    with Sandbox("--tls") as sandbox:
+        mms = configured(tmp_path, sandbox, users=[1])
+        move(mms, sandbox.address(1))
+        assert mms.status()[0]["State"] == "Succeeded"
