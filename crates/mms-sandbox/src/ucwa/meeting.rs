@@ -245,15 +245,9 @@ fn now() -> Timestamp {
 }
 
 fn conference_id(user: usize, number: u64) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-    let mut rest = hash(&format!("{user}:{number}"));
-    let mut id = String::new();
-    for _ in 0..8 {
-        let letter = LETTERS.get((rest % 32) as usize).copied().unwrap_or(b'A');
-        id.push(char::from(letter));
-        rest /= 32;
-    }
-    id
+    let mut random = fastrand::Rng::with_seed(hash(&format!("{user}:{number}")));
+    let letter = |_| char::from(random.choice(*b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789").unwrap_or(b'A'));
+    (0..8).map(letter).collect()
 }
 
 fn hash(text: &str) -> u64 {
