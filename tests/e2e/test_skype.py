@@ -74,10 +74,13 @@ def test_a_client_schedules_changes_and_removes_a_meeting(sandbox):
     stale = made.headers["ETag"]
     assert client.http.get(own, headers={"If-None-Match": stale}, timeout=30).status_code == 304
     assert client.http.put(own, json=body, timeout=30).status_code == 412, "If-Match is required"
-    changed = client.http.put(own, json={"subject": "Budget 2"}, headers={"If-Match": stale}, timeout=30)
+    assert client.http.put(own, json=body, headers={"If-Match": stale}, timeout=30).status_code == 400
+    carried = {name: value for name, value in meeting.items() if value == "please pass this in a PUT request"}
+    assert len(carried) == 1
+    changed = client.http.put(own, json={"subject": "Budget 2", **carried}, headers={"If-Match": stale}, timeout=30)
     assert changed.status_code == 200
     assert changed.json()["description"] == "" and changed.json()["leaders"] == [], "a full replacement"
-    assert client.http.put(own, json=body, headers={"If-Match": stale}, timeout=30).status_code == 412
+    assert client.http.put(own, json={**body, **carried}, headers={"If-Match": stale}, timeout=30).status_code == 412
 
     assert client.http.delete(own, timeout=30).status_code == 204
     assert client.http.get(own, timeout=30).status_code == 404

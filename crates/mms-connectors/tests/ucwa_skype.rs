@@ -546,3 +546,84 @@ async fn a_join_link_of_another_deployment_is_not_written_into_invites() {
     let error = refused(&server).await;
     assert!(error.kind == ErrorKind::Permanent && error.message.contains("meet_urls"), "{error}");
 }
+
+/// What a pool answers: the method, the path, the status and the body, and how often; 0 for always.
+type Answered<'a> = (&'a str, &'a str, u16, Value, u64);
+
+async fn answers(server: &MockServer, all: Vec<Answered<'_>>) {
+    for (verb, at, status, body, times) in all {
+        let answer = ResponseTemplate::new(status);
+        let answer = if body.is_null() { answer } else { answer.set_body_json(body) };
+        let mock = Mock::given(method(verb)).and(path(at)).respond_with(answer);
+        let mock = if times == 0 { mock } else { mock.up_to_n_times(times) };
+        mock.mount(server).await;
+    }
+}
+
+fn application(number: u32) -> Value {
+    let links = json!({"myOnlineMeetings": {"href": format!("/applications/{number}/meetings")}});
+    json!({"_links": {"self": {"href": format!("/applications/{number}")}}, "_embedded": {"onlineMeetings": {"_links": links}}})
+}
+
+#[tokio::test]
+async fn an_application_that_ended_meanwhile_is_made_anew() {
+    let after = json!({"_links": {"applications": {"href": "/applications"}}});
+    let server = server("/user", "MsRtcOAuth href=\"/ticket\"", after).await;
+    let made = json!({"onlineMeetingId": "ABCD1234", "joinUrl": "https://meet2.contoso.example/mms/ABCD1234", "conferenceId": "1"});
+    let gone = json!({"code": "NotFound", "subcode": "ApplicationNotFound", "message": "gone"});
+    answers(
+        &server,
+        vec![
+            ("POST", "/applications", 201, application(1), 1),
+            ("POST", "/applications", 201, application(2), 1),
+            ("GET", "/applications/1/meetings", 404, gone, 0),
+            ("GET", "/applications/2/meetings", 200, json!({}), 0),
+            ("POST", "/applications/2/meetings", 201, made, 1),
+            ("DELETE", "/applications/2", 204, Value::Null, 1),
+        ],
+    )
+    .await;
+    let skype = skype(&format!("{}/root", server.uri()), DELEGATE);
+    let info = skype.provision(&request("e", ALICE)).await.unwrap();
+    // There is no number to dial, so the conference id is not shown.
+    assert_eq!((info.dial_in.len(), info.conference_id), (0, None));
+    let all = server.received_requests().await.unwrap();
+    assert_eq!(all.iter().filter(|request| request.url.path() == "/root").count(), 2, "discovered again");
+    assert_eq!(
+        all.iter().filter(|request| request.url.path() == "/ticket").count(),
+        1,
+        "with the same ticket"
+    );
+    // One that is gone each time is not made for ever.
+    answers(&server, vec![("POST", "/applications", 201, application(1), 0)]).await;
+    let error = skype.provision(&request("f", ALICE)).await.unwrap_err();
+    assert!(error.kind == ErrorKind::Retry && error.message.contains("ApplicationNotFound"), "{error}");
+}
+
+#[tokio::test]
+async fn a_ticket_is_tried_where_it_is_from() {
+    // What is in front knows no tickets of the pool behind it, whose ticket service it names.
+    let after = json!({"_links": {"applications": {"href": "/applications"}}});
+    let pool = server("/user", "MsRtcOAuth href=\"/ticket\"", after).await;
+    let made =
+        json!({"onlineMeetingId": "ABCD1234", "joinUrl": "https://meet2.contoso.example/mms/ABCD1234"});
+    answers(
+        &pool,
+        vec![
+            ("POST", "/applications", 201, application(1), 1),
+            ("GET", "/applications/1/meetings", 200, json!({}), 0),
+            ("POST", "/applications/1/meetings", 201, made, 1),
+            ("DELETE", "/applications/1", 204, Value::Null, 1),
+        ],
+    )
+    .await;
+    let front = MockServer::start().await;
+    let user = json!({"_links": {"user": {"href": "/user"}}});
+    answers(&front, vec![("GET", "/root", 200, user, 0)]).await;
+    let challenge = format!("MsRtcOAuth href=\"{}/ticket\",grant_type=\"password\"", pool.uri());
+    let refuses = ResponseTemplate::new(401).insert_header("WWW-Authenticate", challenge.as_str());
+    Mock::given(path("/user")).respond_with(refuses).mount(&front).await;
+    let skype = skype(&format!("{}/root", front.uri()), DELEGATE);
+    let info = skype.provision(&request("e", ALICE)).await.unwrap();
+    assert_eq!(info.join_url, "https://meet2.contoso.example/mms/ABCD1234");
+}

@@ -15,6 +15,16 @@ const IDLE: Duration = Duration::from_secs(15 * 60);
 /// The longest value of an application's properties.
 const LONGEST: usize = 100;
 
+/// What is below `onlineMeetings`, and where: the names in paths are not those of the relations.
+const PLACES: &[(&str, &str)] = &[
+    ("myOnlineMeetings", "myOnlineMeetings"),
+    ("onlineMeetingDefaultValues", "defaultValues"),
+    ("onlineMeetingEligibleValues", "eligibleValues"),
+    ("onlineMeetingInvitationCustomization", "customInvitation"),
+    ("onlineMeetingPolicies", "policies"),
+    ("phoneDialInInformation", "phoneDialInInformation"),
+];
+
 #[derive(Default)]
 pub(super) struct Applications(Mutex<HashMap<String, Application>>);
 
@@ -95,17 +105,9 @@ fn create(asked: &Asked<'_>) -> Result<Reply, Reply> {
 
 fn resource(own: &str) -> Value {
     let meetings = format!("{own}/onlineMeetings");
-    let names = [
-        "myOnlineMeetings",
-        "onlineMeetingDefaultValues",
-        "onlineMeetingEligibleValues",
-        "onlineMeetingInvitationCustomization",
-        "onlineMeetingPolicies",
-        "phoneDialInInformation",
-    ];
-    let mut links: serde_json::Map<String, Value> = names
+    let mut links: serde_json::Map<String, Value> = PLACES
         .iter()
-        .map(|name| ((*name).to_owned(), json!({"href": format!("{meetings}/{name}")})))
+        .map(|(rel, place)| ((*rel).to_owned(), json!({"href": format!("{meetings}/{place}")})))
         .collect();
     links.insert("self".to_owned(), json!({"href": meetings}));
     json!({
@@ -116,9 +118,10 @@ fn resource(own: &str) -> Value {
 }
 
 /// What holds for every meeting of the user.
-fn values(own: &str, name: &str) -> Result<Reply, Reply> {
-    let links = json!({"self": {"href": format!("{own}/onlineMeetings/{name}")}});
-    let mut body = match name {
+fn values(own: &str, place: &str) -> Result<Reply, Reply> {
+    let links = json!({"self": {"href": format!("{own}/onlineMeetings/{place}")}});
+    let rel = PLACES.iter().find(|(_, known)| *known == place).map_or("", |(rel, _)| rel);
+    let mut body = match rel {
         "onlineMeetingEligibleValues" => ELIGIBLE
             .iter()
             .map(|(_, listed, values)| ((*listed).to_owned(), json!(values)))
@@ -139,7 +142,7 @@ fn values(own: &str, name: &str) -> Result<Reply, Reply> {
         }),
         _ => return Err(refusal(404, "NotFound", "None", "There is no such resource.")),
     };
-    body["rel"] = json!(name);
+    body["rel"] = json!(rel);
     body["_links"] = links;
     Ok(Reply::ok(body))
 }

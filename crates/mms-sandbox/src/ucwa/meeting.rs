@@ -18,6 +18,8 @@ pub(super) const ELIGIBLE: &[(&str, &str, &[&str])] = &[
     ("entryExitAnnouncement", "entryExitAnnouncements", &["Disabled"]),
     ("lobbyBypassForPhoneUsers", "lobbyBypassForPhoneUsersSettings", &["Disabled", "Enabled"]),
 ];
+/// The value of the property that a PUT must carry back.
+const CARRIED: &str = "please pass this in a PUT request";
 /// A meeting whose expiration nobody says is kept for so long.
 const DEFAULT_LIFE: SignedDuration = SignedDuration::from_hours(8);
 const YEAR: SignedDuration = SignedDuration::from_hours(24 * 365);
@@ -102,7 +104,12 @@ fn one(
                     "The online meeting was changed meanwhile.",
                 ));
             }
-            meeting.properties = settable(asked, &asked.json()?)?;
+            let body = asked.json()?;
+            // With which code the server refuses it is not known.
+            if body[&guid(id)] != CARRIED {
+                return Err(invalid("The request lacks the property that it was asked to pass."));
+            }
+            meeting.properties = settable(asked, &body)?;
             meeting.version += 1;
             Ok(Reply::ok(shown(asked, id, meeting)).with("ETag", etag(id, meeting)))
         }
@@ -155,6 +162,7 @@ fn shown(asked: &Asked<'_>, id: &str, meeting: &Meeting) -> Value {
     });
     if let (Some(body), Value::Object(known)) = (body.as_object_mut(), known) {
         body.extend(known);
+        body.insert(guid(id), json!(CARRIED));
     }
     body
 }
@@ -242,6 +250,11 @@ fn expiration(body: &Value) -> Option<Timestamp> {
 #[allow(clippy::disallowed_methods)]
 fn now() -> Timestamp {
     Timestamp::now()
+}
+
+/// The name of the property that a PUT must carry back.
+fn guid(id: &str) -> String {
+    uuid::Uuid::from_u64_pair(hash(id), hash(&format!("{id}{id}"))).to_string()
 }
 
 fn conference_id(user: usize, number: u64) -> String {

@@ -28,6 +28,8 @@ pub(crate) const MEET: &str = "https://meet2.contoso.example";
 /// Where somebody signs in whom the organisation moved to the cloud.
 const CLOUD: &str = "https://webdir.online.lync.com/autodiscover/autodiscoverservice.svc/root/oauth/user";
 const ROOT: &str = "/autodiscover/autodiscoverservice.svc/root";
+/// Below the root.
+const USER: &str = "oauth/user";
 
 /// What the server keeps.
 #[derive(Default)]
@@ -182,7 +184,7 @@ fn answer(
         return Err(refusal(406, "NotAcceptable", "None", "The sandbox answers in JSON only."));
     }
     if path == "/" || path.eq_ignore_ascii_case(ROOT) {
-        let user = json!({"href": format!("{base}{ROOT}/user")});
+        let user = json!({"href": format!("{base}{ROOT}/{USER}")});
         let own = json!({"href": format!("{base}{ROOT}")});
         return Ok(Reply::ok(json!({"_links": {"self": own, "user": user}})));
     }
@@ -195,7 +197,7 @@ fn answer(
         _ => current.as_str(),
     };
     let user = ticket::holder(shared, headers, pool).ok_or_else(|| challenge(base))?;
-    if path.eq_ignore_ascii_case(&format!("{ROOT}/user")) {
+    if path.eq_ignore_ascii_case(&format!("{ROOT}/{USER}")) {
         return user_resource(shared, base, user);
     }
     let ["ucwa", _, "v1", "applications", rest @ ..] = segments.as_slice() else {
@@ -215,7 +217,7 @@ fn pool_name(shared: &Shared) -> String {
 }
 
 fn user_resource(shared: &Shared, base: &str, user: usize) -> Result<Reply, Reply> {
-    let own = json!({"href": format!("{base}{ROOT}/user")});
+    let own = json!({"href": format!("{base}{ROOT}/{USER}")});
     let online = shared.faults().homed_online;
     if online.is_some_and(|address| shared.organisation.find(&address) == Some(user)) {
         return Ok(Reply::ok(json!({"_links": {"self": own, "redirect": {"href": CLOUD}}})));

@@ -36,6 +36,8 @@ const REFUSED_FOR: Duration = Duration::from_secs(30 * 60);
 pub(super) struct SignedIn {
     /// By the origin of the server that gave it out.
     tickets: HashMap<String, Ticket>,
+    /// The web ticket service that the last ticket came from.
+    issuer: Option<Url>,
     /// The home pool's `applications`.
     pub(super) home: Option<Url>,
     pub(super) application: Option<Application>,
@@ -203,6 +205,7 @@ impl Client {
         {
             return Err(refusal.error.clone());
         }
+        state.issuer = Some(url.clone());
         let outcome = self.granted(account, &password, &url).await;
         if let Err(error @ UcwaError::Refused { .. }) = &outcome {
             state.refused = Some(Refusal { password, at: Instant::now(), error: error.clone() });
@@ -282,7 +285,13 @@ impl Client {
                 ))
             })?;
             let next = self.trust.admit(&at.url, next)?;
-            at = self.ask(state, account, Call::get(next)).await?;
+            at = match self.ask(state, account, Call::get(next.clone())).await {
+                Err(error) if error.status() == Some(401) => match at_issuer(next, state.issuer.as_ref()) {
+                    Some(elsewhere) => self.ask(state, account, Call::get(elsewhere)).await?,
+                    None => return Err(error),
+                },
+                outcome => outcome?,
+            };
         }
         Err(UcwaError::Malformed(format!("{} leads on and on and to no pool", place(&at.url))))
     }
@@ -366,6 +375,16 @@ impl Client {
         self.application(state, account).await?.telephone = Some(telephone.clone());
         Ok(telephone)
     }
+}
+
+/// The same resource on the server of the web ticket service. Where that is another server than the one that asked for a
+/// ticket, the ticket may be good there only; a client that is in use does so (unconfirmed).
+fn at_issuer(mut resource: Url, issuer: Option<&Url>) -> Option<Url> {
+    let issuer = issuer.filter(|issuer| issuer.origin() != resource.origin())?;
+    resource.set_scheme(issuer.scheme()).ok()?;
+    resource.set_host(issuer.host_str()).ok()?;
+    resource.set_port(issuer.port()).ok()?;
+    Some(resource)
 }
 
 /// What is in a reply, where it is a success.

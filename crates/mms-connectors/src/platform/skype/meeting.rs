@@ -20,6 +20,8 @@ const SETTABLE: &[&str] = &[
     "phoneUserAdmission",
     "subject",
 ];
+/// The value of the property that a PUT must carry back. Its name is a GUID.
+const CARRIED: &str = "please pass this in a PUT request";
 /// What a meeting outlives its last occurrence by: people come late, and a series is prolonged.
 const MARGIN: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// The latest expiration that the server takes, ten years (myOnlineMeetings, POST), less what the clocks of two machines
@@ -145,14 +147,14 @@ pub(super) fn wanted_expiration(request: &ProvisionRequest, now: Timestamp) -> T
     }
 }
 
-/// Whether a meeting lives long enough as it is.
+/// Whether a meeting lives long enough as it is. Where the server does not say, it is what was asked for when it was made.
 pub(super) fn lives_long_enough(
     expires: Option<Timestamp>,
     wanted: Timestamp,
     request: &ProvisionRequest,
 ) -> bool {
     let tolerated = if request.last_end.is_some() { SignedDuration::ZERO } else { TOLERATED };
-    expires.is_some_and(|at| at >= wanted.saturating_sub(tolerated).unwrap_or(wanted))
+    expires.is_none_or(|at| at >= wanted.saturating_sub(tolerated).unwrap_or(wanted))
 }
 
 /// People's SIP URIs, where they are of the organisation: the server refuses others.
@@ -173,12 +175,12 @@ pub(super) fn internal<'a>(uris: impl Iterator<Item = &'a str>, sip_domains: &[S
     kept
 }
 
-/// What a POST asks for. Properties that no setting names are left to the server, whose defaults are the administrator's.
+/// What a POST asks for. Properties that no setting names are left out: the server takes `onlineMeetingDefaultValues` for them,
+/// which are the administrator's, and so it is with whether the meeting is joined by telephone.
 pub(super) fn wanted(
     request: &ProvisionRequest,
     settings: &SkypeSettings,
     leaders: &[String],
-    by_phone: bool,
     now: Timestamp,
 ) -> Value {
     let mut body = Map::new();
@@ -189,9 +191,6 @@ pub(super) fn wanted(
     body.insert("leaders".to_owned(), json!(leaders));
     for (name, _, value) in chosen(settings) {
         body.insert(name.to_owned(), json!(value));
-    }
-    if by_phone {
-        body.insert("phoneUserAdmission".to_owned(), json!("Enabled"));
     }
     Value::Object(body)
 }
@@ -223,7 +222,7 @@ pub(super) fn setting_of(property: &str) -> &'static str {
 }
 
 /// What a PUT sends: everything that can be set as it is, with another expiration, and without people whom the server
-/// would refuse.
+/// would refuse; besides, the meeting's id and the property that asks to be sent back, as clients of UCWA do.
 pub(super) fn prolonged(meeting: &Value, expires: Timestamp, sip_domains: &[String]) -> Value {
     let mut body = Map::new();
     for name in SETTABLE {
@@ -235,6 +234,9 @@ pub(super) fn prolonged(meeting: &Value, expires: Timestamp, sip_domains: &[Stri
         body.insert(name.to_owned(), json!(internal(listed.filter_map(Value::as_str), sip_domains)));
     }
     body.insert("expirationTime".to_owned(), written_date(expires));
+    let is_carried = |(name, value): &(&String, &Value)| *name == "onlineMeetingId" || *value == CARRIED;
+    let carried = meeting.as_object().into_iter().flatten().filter(is_carried);
+    body.extend(carried.map(|(name, value)| (name.clone(), value.clone())));
     Value::Object(body)
 }
 
@@ -322,12 +324,12 @@ mod tests {
         assert!(lives_long_enough(Some(wanted), wanted, &known));
         assert!(!lives_long_enough(Some(at("2027-03-15T09:00:00Z")), wanted, &known));
         assert!(lives_long_enough(Some(at("2027-03-01T09:00:00Z")), wanted, &request(None)));
-        assert!(!lives_long_enough(None, wanted, &known));
+        assert!(lives_long_enough(None, wanted, &known));
     }
 
     #[test]
     fn what_is_asked_for_is_what_was_set_and_no_more() {
-        let body = wanted(&request(None), &settings(""), &[], false, at(NOW));
+        let body = wanted(&request(None), &settings(""), &[], at(NOW));
         let names: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(names, ["attendees", "description", "expirationTime", "leaders", "subject"]);
         assert_eq!(body["subject"], "Budget review – now");
@@ -335,11 +337,10 @@ mod tests {
         let settings = settings(
             "access_level = 'Everyone'\nlobby_bypass_for_phone_users = true\nautomatic_leader_assignment = 'Disabled'",
         );
-        let body = wanted(&request(None), &settings, &["sip:a@contoso.com".to_owned()], true, at(NOW));
+        let body = wanted(&request(None), &settings, &["sip:a@contoso.com".to_owned()], at(NOW));
         assert_eq!(body["accessLevel"], "Everyone");
         assert_eq!(body["lobbyBypassForPhoneUsers"], "Enabled");
         assert_eq!(body["automaticLeaderAssignment"], "Disabled");
-        assert_eq!(body["phoneUserAdmission"], "Enabled");
         assert_eq!(body["leaders"], json!(["sip:a@contoso.com"]));
         let text = written(&body);
         assert!(text.contains(r#""expirationTime":"\/Date("#) && text.contains(r#")\/""#), "{text}");
@@ -400,12 +401,14 @@ mod tests {
     #[test]
     fn a_put_sends_everything_that_can_be_set() {
         let meeting = json!({"subject": "S", "description": "D", "accessLevel": "Locked", "joinUrl": "https://x", "rel": "r",
-            "leaders": ["sip:a@contoso.com", "sip:e@fabrikam.com", 5], "expirationTime": "/Date(1)/", "phoneUserAdmission": null});
+            "leaders": ["sip:a@contoso.com", "sip:e@fabrikam.com", 5], "expirationTime": "/Date(1)/", "phoneUserAdmission": null,
+            "onlineMeetingId": "ABCD1234", "2c04865e-a621-4a4d-81e0-8047131f87d8": CARRIED});
         let body = prolonged(&meeting, at(NOW), &["contoso.com".to_owned()]);
         assert_eq!(
             body,
             json!({"subject": "S", "description": "D", "accessLevel": "Locked", "attendees": [],
-                "leaders": ["sip:a@contoso.com"], "expirationTime": "/Date(1795600800000)/"})
+                "leaders": ["sip:a@contoso.com"], "expirationTime": "/Date(1795600800000)/", "onlineMeetingId": "ABCD1234",
+                "2c04865e-a621-4a4d-81e0-8047131f87d8": CARRIED})
         );
     }
 }

@@ -156,16 +156,18 @@ impl Skype {
         if self.coordinates(&join_url).is_none() {
             return Err(UcwaError::ForeignJoinUrl(join_url));
         }
-        // Without a number to dial its id says nothing.
-        let conference_id = meeting.conference_id.filter(|_| !telephone.numbers.is_empty());
+        // A number is worth nothing without an id, and an id without a number.
+        let conference_id = telephone.conference_id.or(meeting.conference_id);
+        let conference_id = conference_id.filter(|_| !telephone.numbers.is_empty());
+        let dial_in = if conference_id.is_some() { telephone.numbers } else { Vec::new() };
         Ok(JoinInformation {
             platform: Platform::SFB,
             display_name: self.settings.display_name.clone(),
             join_url,
             meeting_id: None,
-            passcode: telephone.passcode,
-            dial_in: telephone.numbers,
-            conference_id: telephone.conference_id.or(conference_id),
+            passcode: telephone.passcode.filter(|_| conference_id.is_some()),
+            dial_in,
+            conference_id,
             help_url: self.settings.help_url.clone(),
         })
     }

@@ -45,12 +45,11 @@ impl Desk<'_> {
             Some(known) => self.prolong(known, request).await?,
             None => None,
         };
-        let telephone = self.client.telephone(self.state, self.account).await?;
         if meeting.is_none() {
-            let values = self.eligible_settings().await;
-            values?;
-            meeting = Some(self.make_once(request, &telephone).await?);
+            self.check_settings().await?;
+            meeting = Some(self.make_once(request).await?);
         }
+        let telephone = self.client.telephone(self.state, self.account).await?;
         let lost = || UcwaError::Malformed("the online meeting was lost".to_owned());
         Ok(Found { meeting: meeting.ok_or_else(lost)?, telephone })
     }
@@ -174,7 +173,7 @@ impl Desk<'_> {
     }
 
     /// Whether the user's policies allow what the settings choose: the server refuses a meeting with any other value.
-    async fn eligible_settings(&mut self) -> Result<(), UcwaError> {
+    async fn check_settings(&mut self) -> Result<(), UcwaError> {
         let chosen = chosen(self.settings);
         if chosen.is_empty() {
             return Ok(());
@@ -196,12 +195,8 @@ impl Desk<'_> {
     }
 
     /// Makes the meeting. Where it is unclear whether it was made, the list tells.
-    async fn make_once(
-        &mut self,
-        request: &ProvisionRequest,
-        telephone: &Telephone,
-    ) -> Result<Scheduled, UcwaError> {
-        match self.make(request, telephone).await {
+    async fn make_once(&mut self, request: &ProvisionRequest) -> Result<Scheduled, UcwaError> {
+        match self.make(request).await {
             Err(error) if error.is_unclear() => {
                 self.forget_list();
                 match self.find(request).await {
@@ -213,16 +208,11 @@ impl Desk<'_> {
         }
     }
 
-    async fn make(
-        &mut self,
-        request: &ProvisionRequest,
-        telephone: &Telephone,
-    ) -> Result<Scheduled, UcwaError> {
+    async fn make(&mut self, request: &ProvisionRequest) -> Result<Scheduled, UcwaError> {
         let leaders = self.leaders(request);
-        let by_phone = !telephone.numbers.is_empty();
         let meetings = self.client.application(self.state, self.account).await?.meetings.clone();
         let call = |leaders: &[String]| {
-            let body = wanted(request, self.settings, leaders, by_phone, self.now);
+            let body = wanted(request, self.settings, leaders, self.now);
             Call::new(Method::POST, meetings.clone()).body(body)
         };
         let (first, without) = (call(&leaders), call(&[]));
