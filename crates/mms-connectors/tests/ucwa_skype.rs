@@ -378,12 +378,16 @@ async fn a_preview_asks_no_server_and_shows_a_link_of_the_right_form() {
 #[tokio::test]
 async fn doctor_tries_each_step_and_leaves_nothing() {
     let deployment = deployment().await;
-    let steps = deployment.skype.diagnose().await;
+    let steps = deployment.skype.diagnose(None).await;
     assert!(steps.iter().all(|step| !step.is_failure()), "{steps:?}");
     assert!(steps.iter().any(|step| step.name == "dial-in"), "{steps:?}");
     assert_eq!((deployment.applications(), deployment.meetings().len()), (0, 0));
+    let steps = deployment.skype.diagnose(Some(&Address::new(BOB))).await;
+    assert!(format!("{steps:?}").contains(&format!("{BOB} is at")), "{steps:?}");
+    let steps = deployment.skype.diagnose(Some(&Address::new("user00003@contoso.example"))).await;
+    assert!(steps.iter().any(|step| step.is_failure() && step.name == "credentials"), "{steps:?}");
     let nowhere = skype("http://127.0.0.1:9/", "");
-    let steps = nowhere.diagnose().await;
+    let steps = nowhere.diagnose(None).await;
     assert!(steps[0].is_failure() && steps[0].name == "discovery of contoso.example", "{steps:?}");
 }
 

@@ -11,7 +11,7 @@ use mms_connectors::platform::skype::Skype;
 use mms_connectors::platform::teams::Teams;
 use mms_connectors::sender::smtp::SmtpSender;
 use mms_model::port::Scheduling;
-use mms_model::{Identity, Platform, SystemClock, User};
+use mms_model::{Address, Identity, Platform, SystemClock, User};
 
 use crate::config::{CalendarKind, Config, DirectoryKind, PlatformKind};
 use crate::failure::Failure;
@@ -42,7 +42,8 @@ pub async fn diagnose(
         found.extend(untold(config, name, user).await);
         steps.extend(found.into_iter().map(|step| (format!("calendar.{name}"), step)));
     }
-    steps.extend(platforms(config).await);
+    let organizer = users.first().filter(|_| identity.is_some()).map(User::primary_address);
+    steps.extend(platforms(config, organizer.as_ref()).await);
     steps.extend(smtp(config).await);
     Ok(steps)
 }
@@ -192,7 +193,7 @@ fn writable(folder: &Path) -> DiagnosticStep {
     }
 }
 
-async fn platforms(config: &Config) -> Vec<(String, DiagnosticStep)> {
+async fn platforms(config: &Config, organizer: Option<&Address>) -> Vec<(String, DiagnosticStep)> {
     if config.platforms.is_empty() {
         let advice = "add a section [platform.NAME]; without one meetings can only be looked at";
         return vec![(
@@ -210,18 +211,18 @@ async fn platforms(config: &Config) -> Vec<(String, DiagnosticStep)> {
     };
     let mut steps = vec![("platform".to_owned(), step)];
     for (name, kind) in &config.platforms {
-        let found = platform(name, kind).await;
+        let found = platform(name, kind, organizer).await;
         steps.extend(found.into_iter().map(|step| (format!("platform.{name}"), step)));
     }
     steps
 }
 
 /// What a platform says of itself when it is tried; one that cannot be set up was named already.
-async fn platform(name: &Platform, kind: &PlatformKind) -> Vec<DiagnosticStep> {
+async fn platform(name: &Platform, kind: &PlatformKind, organizer: Option<&Address>) -> Vec<DiagnosticStep> {
     match kind {
         PlatformKind::Skype(settings) => {
             match Skype::new(name.name(), settings.as_ref().clone(), Arc::new(SystemClock)) {
-                Ok(skype) => skype.diagnose().await,
+                Ok(skype) => skype.diagnose(organizer).await,
                 Err(_) => Vec::new(),
             }
         }

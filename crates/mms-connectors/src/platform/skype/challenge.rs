@@ -119,4 +119,11 @@ mod tests {
         headers.append(WWW_AUTHENTICATE, "MsRtcOAuth href=\"https://pool/t\"".parse().unwrap());
         assert_eq!(Challenge::read(&headers).unwrap().href, "https://pool/t");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_header_is_a_panic(before in ".{0,40}", behind in "[a-z =,\\\"é]{0,80}") {
+            let _ = Challenge::parse(&format!("{before}MsRtcOAuth{behind}"));
+        }
+    }
 }

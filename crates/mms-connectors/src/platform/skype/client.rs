@@ -16,8 +16,9 @@ use url::Url;
 use super::account::Account;
 use super::challenge::Challenge;
 use super::failure::{UcwaError, one_line};
-use super::meeting::{Scheduled, link, written};
+use super::meeting::{link, written};
 use super::phone::Telephone;
+use super::schedule::Listed;
 use super::settings::Checked;
 use super::trust::Trust;
 use crate::transport::{Credentials, Exchange, Reply, SecretText, Session, Transport, TransportError, place};
@@ -72,7 +73,7 @@ pub(super) struct Application {
     eligible: Option<Url>,
     phone: Option<Url>,
     /// The user's meetings.
-    pub(super) listed: Option<Vec<Scheduled>>,
+    pub(super) listed: Option<Listed>,
     telephone: Option<Telephone>,
     values: Option<Value>,
 }

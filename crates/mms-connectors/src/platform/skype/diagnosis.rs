@@ -1,5 +1,7 @@
 //! The steps of `mms doctor`: discovery, a sign-in, an application, and what it says of telephones.
 
+use mms_model::Address;
+
 use super::account::Account;
 use super::client::SignedIn;
 use super::{Skype, UcwaError};
@@ -7,9 +9,9 @@ use crate::diagnosis::DiagnosticStep;
 use crate::transport::place;
 
 impl Skype {
-    /// Tries discovery, and a sign-in of one account, for `mms doctor`. It makes an application and deletes it again,
-    /// and makes no meeting.
-    pub async fn diagnose(&self) -> Vec<DiagnosticStep> {
+    /// Tries discovery, and a sign-in in the name of `organizer`, or of the first who can, for `mms doctor`. It makes an
+    /// application and deletes it again, and makes no meeting.
+    pub async fn diagnose(&self, organizer: Option<&Address>) -> Vec<DiagnosticStep> {
         let mut steps = Vec::new();
         for domain in self.accounts.sip_domains() {
             steps.push(self.discovery(domain).await);
@@ -18,11 +20,20 @@ impl Skype {
             Err(problem) => {
                 let advice = "mend credentials_file; docs/skype.md describes it";
                 steps.push(DiagnosticStep::failed("credentials", problem, advice));
-                return steps;
+                None
             }
             Ok(all) => {
                 steps.push(credentials(&all));
                 all.into_iter().next()
+            }
+        };
+        let account = match organizer.map(|organizer| self.accounts.of(organizer.as_str())) {
+            None => account,
+            Some(Ok(own)) => Some(own),
+            Some(Err(error)) => {
+                let advice = "docs/skype.md says who signs in";
+                steps.push(DiagnosticStep::failed("credentials", error.message, advice));
+                None
             }
         };
         let Some(account) = account.filter(|_| !steps.iter().any(DiagnosticStep::is_failure)) else {

@@ -130,10 +130,11 @@ fn marker(external_id: &str) -> String {
     format!("MMS {external_id}")
 }
 
-/// Whether a description is that of the meeting with this external id; somebody may have added to it.
-pub(super) fn is_marked(description: &str, external_id: &str) -> bool {
+/// The external id in a description; somebody may have added to it.
+pub(super) fn marked(description: &str) -> Option<&str> {
     let mut words = description.split_whitespace();
-    !external_id.is_empty() && words.any(|word| word == "MMS") && words.next() == Some(external_id)
+    words.find(|word| *word == "MMS")?;
+    words.next()
 }
 
 /// When the meeting may be deleted: some time after the last occurrence. A series whose end nobody says is kept as long
@@ -333,7 +334,7 @@ mod tests {
         let names: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(names, ["attendees", "description", "expirationTime", "leaders", "subject"]);
         assert_eq!(body["subject"], "Budget review – now");
-        assert!(is_marked(body["description"].as_str().unwrap(), "0123abcd"));
+        assert_eq!(marked(body["description"].as_str().unwrap()), Some("0123abcd"));
         let settings = settings(
             "access_level = 'Everyone'\nlobby_bypass_for_phone_users = true\nautomatic_leader_assignment = 'Disabled'",
         );
@@ -349,12 +350,11 @@ mod tests {
 
     #[test]
     fn a_description_is_told_from_others() {
-        assert!(is_marked("MMS 0123abcd", "0123abcd"));
-        assert!(is_marked("Quarterly numbers\r\nMMS 0123abcd\r\n", "0123abcd"));
-        for other in ["", "MMS", "0123abcd", "MMS 0123abcde", "MMS x 0123abcd", "XMMS 0123abcd"] {
-            assert!(!is_marked(other, "0123abcd"), "{other}");
+        assert_eq!(marked("MMS 0123abcd"), Some("0123abcd"));
+        assert_eq!(marked("Quarterly numbers\r\nMMS 0123abcd\r\n"), Some("0123abcd"));
+        for other in ["", "MMS", "MMS ", "0123abcd", "XMMS 0123abcd", "mms 0123abcd"] {
+            assert_eq!(marked(other), None, "{other}");
         }
-        assert!(!is_marked("MMS ", ""));
     }
 
     #[test]
@@ -410,5 +410,20 @@ mod tests {
                 "leaders": ["sip:a@contoso.com"], "expirationTime": "/Date(1795600800000)/", "onlineMeetingId": "ABCD1234",
                 "2c04865e-a621-4a4d-81e0-8047131f87d8": CARRIED})
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_that_a_pool_says_is_a_panic(text in ".{0,60}", number in proptest::prelude::any::<i64>()) {
+            let date_text = format!("/Date({number}{text})/");
+            let _ = (date(&text), date(&date_text), marked(&text));
+            let json = json!({"onlineMeetingId": text, "description": text, "expirationTime": date_text, "etag": number,
+                "joinUrl": text, "attendees": [text, number], "leaders": text, "_links": {"self": {"href": text}}});
+            let list = Scheduled::list(&json!({"_embedded": {"myOnlineMeeting": [json, text]}, "_links": {"myOnlineMeeting": text}}));
+            proptest::prop_assert!(list.len() <= 1);
+            let body = prolonged(&json, at(NOW), &["contoso.com".to_owned()]);
+            let sent: Value = serde_json::from_str(&written(&body)).unwrap();
+            proptest::prop_assert_eq!(sent, body);
+        }
     }
 }

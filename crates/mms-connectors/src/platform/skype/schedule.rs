@@ -1,18 +1,18 @@
 //! Making a meeting once, and finding it again.
 
+use std::collections::HashMap;
+
+use jiff::Timestamp;
 use mms_model::port::ProvisionRequest;
 use reqwest::Method;
 use serde_json::Value;
 use url::Url;
 
-use jiff::Timestamp;
-
 use super::account::Account;
 use super::client::{Answer, Call, Client, SignedIn};
 use super::failure::UcwaError;
 use super::meeting::{
-    Scheduled, chosen, internal, is_marked, lives_long_enough, prolonged, setting_of, wanted,
-    wanted_expiration,
+    Scheduled, chosen, internal, lives_long_enough, marked, prolonged, setting_of, wanted, wanted_expiration,
 };
 use super::phone::Telephone;
 use super::settings::SkypeSettings;
@@ -26,6 +26,28 @@ const REMEMBERED: usize = 10_000;
 pub(super) struct Found {
     pub(super) meeting: Scheduled,
     pub(super) telephone: Telephone,
+}
+
+/// The meetings of a user, as they were listed.
+#[derive(Default)]
+pub(super) struct Listed {
+    /// Those of ours by their external ids. Of several, which two programs may have made at the same time, it is the same
+    /// one each time.
+    ours: HashMap<String, Scheduled>,
+    /// All by their own ids, in upper case.
+    by_id: HashMap<String, Scheduled>,
+}
+
+impl Listed {
+    fn add(&mut self, meeting: Scheduled) {
+        if let Some(external) = meeting.description.as_deref().and_then(marked) {
+            let first = self.ours.entry(external.to_owned()).or_insert_with(|| meeting.clone());
+            if meeting.id < first.id {
+                *first = meeting.clone();
+            }
+        }
+        self.by_id.insert(meeting.id.to_ascii_uppercase(), meeting);
+    }
 }
 
 /// One user's work on a pool.
@@ -56,50 +78,50 @@ impl Desk<'_> {
 
     /// The meeting of a join link.
     pub(super) async fn look_up(&mut self, id: &str) -> Result<Option<Found>, UcwaError> {
-        let found = self.listed().await?.iter().find(|meeting| meeting.id.eq_ignore_ascii_case(id)).cloned();
-        let Some(found) = found else { return Ok(None) };
-        let meeting =
-            if found.join_url.is_some() { found } else { self.whole(&found).await?.unwrap_or(found) };
+        let found = self.listed().await?.by_id.get(&id.to_ascii_uppercase()).cloned();
+        let Some(meeting) = self.complete(found).await? else { return Ok(None) };
         let telephone = self.client.telephone(self.state, self.account).await?;
         Ok(Some(Found { meeting, telephone }))
     }
 
+    /// The meeting that was made before under the same external id.
+    async fn find(&mut self, request: &ProvisionRequest) -> Result<Option<Scheduled>, UcwaError> {
+        let found = self.listed().await?.ours.get(&request.external_id).cloned();
+        self.complete(found).await
+    }
+
+    /// A meeting with its link, which a short list does not say; none where it is not there any more.
+    async fn complete(&mut self, found: Option<Scheduled>) -> Result<Option<Scheduled>, UcwaError> {
+        match found {
+            Some(short) if short.join_url.is_none() => self.whole(&short).await,
+            found => Ok(found),
+        }
+    }
+
     /// The user's meetings, read once for each application.
-    async fn listed(&mut self) -> Result<&mut Vec<Scheduled>, UcwaError> {
+    async fn listed(&mut self) -> Result<&mut Listed, UcwaError> {
         let application = self.client.application(self.state, self.account).await?;
         let listed = match application.listed.take() {
             Some(listed) => listed,
             None => {
                 let url = application.meetings.clone();
-                let answer = self.client.ask(self.state, self.account, Call::get(url)).await?;
-                Scheduled::list(&answer.body)
+                self.list(url).await?
             }
         };
         let application = self.client.application(self.state, self.account).await?;
         Ok(application.listed.insert(listed))
     }
 
-    /// The meeting that was made before under the same external id. Of several, which two programs may have made at the same time, it
-    /// is the same one each time.
-    async fn find(&mut self, request: &ProvisionRequest) -> Result<Option<Scheduled>, UcwaError> {
-        let mut found: Option<Scheduled> = None;
-        for meeting in self.listed().await?.clone() {
-            let description = match &meeting.description {
-                Some(description) => description.clone(),
-                None => self.description(&meeting).await?,
-            };
-            let is_first = found.as_ref().is_none_or(|first| meeting.id < first.id);
-            if is_marked(&description, &request.external_id) && is_first {
-                found = Some(meeting);
+    async fn list(&mut self, url: Url) -> Result<Listed, UcwaError> {
+        let answer = self.client.ask(self.state, self.account, Call::get(url)).await?;
+        let mut listed = Listed::default();
+        for mut meeting in Scheduled::list(&answer.body) {
+            if meeting.description.is_none() {
+                meeting.description = Some(self.description(&meeting).await?);
             }
+            listed.add(meeting);
         }
-        match found {
-            // A list that is short of a description is short of links, too.
-            Some(short) if short.join_url.is_none() || short.description.is_none() => {
-                self.whole(&short).await
-            }
-            found => Ok(found),
-        }
+        Ok(listed)
     }
 
     async fn description(&mut self, meeting: &Scheduled) -> Result<String, UcwaError> {
@@ -226,7 +248,7 @@ impl Desk<'_> {
         let malformed = || UcwaError::Malformed("the pool made an online meeting without an id".to_owned());
         let made = Scheduled::read(&answer.body).ok_or_else(malformed)?;
         if let Some(listed) = self.client.application(self.state, self.account).await?.listed.as_mut() {
-            listed.push(made.clone());
+            listed.add(made.clone());
         }
         Ok(made)
     }
