@@ -6,7 +6,7 @@ import time
 import pytest
 import requests
 
-from support.mms import Mms
+from support.mms import Mms, run_and_kill
 from support.sandbox import Sandbox
 
 OLD = ["meet.contoso.example", "27999194", "+1 425 555 0142"]
@@ -260,3 +260,19 @@ def test_meetings_move_over_tls_that_is_trusted(tmp_path):
         mms = configured(tmp_path, sandbox, users=[1])
         move(mms, sandbox.address(1))
         assert mms.status()[0]["State"] == "Succeeded"
+
+
+def test_a_run_that_is_killed_makes_each_meeting_once(tmp_path, sandbox):
+    mms = configured(tmp_path, sandbox, users=[0, 1])
+    sandbox.faults(latency_ms=15)
+    killed = [run_and_kill(mms, seconds, "migrate", sandbox.address(1), "--from", "SfB", "--to", "SfB")
+              for seconds in (0.25, 0.3, 0.35, 0.4, 0.5, 0.6)]
+    assert any(killed)
+    sandbox.faults()
+    move(mms, sandbox.address(1))
+    meetings = sandbox.state()["ucwa"]["meetings"]
+    descriptions = [meeting["description"] for meeting in meetings]
+    assert len(descriptions) == len(set(descriptions)) > 3, descriptions
+    links = {f'https://meet2.contoso.example/user00002/{meeting["onlineMeetingId"]}' for meeting in meetings}
+    assert {item.skype_url for item in organised(sandbox.mailbox(1).calendar.all())} <= links
+    assert max(sandbox.mails().values()) == 1

@@ -386,6 +386,14 @@ async fn doctor_tries_each_step_and_leaves_nothing() {
     assert!(format!("{steps:?}").contains(&format!("{BOB} is at")), "{steps:?}");
     let steps = deployment.skype.diagnose(Some(&Address::new("user00003@contoso.example"))).await;
     assert!(steps.iter().any(|step| step.is_failure() && step.name == "credentials"), "{steps:?}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(deployment.file.path(), open).unwrap();
+        let steps = deployment.skype.diagnose(None).await;
+        assert!(format!("{steps:?}").contains("chmod 600"), "{steps:?}");
+    }
     let nowhere = skype("http://127.0.0.1:9/", "");
     let steps = nowhere.diagnose(None).await;
     assert!(steps[0].is_failure() && steps[0].name == "discovery of contoso.example", "{steps:?}");

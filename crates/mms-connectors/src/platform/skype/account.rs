@@ -1,6 +1,6 @@
 //! In whose name meetings are made: the organizer's own, or that of the delegate account.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mms_model::{Code, PortError};
 
@@ -69,6 +69,11 @@ impl Accounts {
 
     pub(super) fn sip_domains(&self) -> &[String] {
         &self.sip_domains
+    }
+
+    /// The file with organizers' passwords.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_ref().map(CredentialsFile::path)
     }
 
     /// Who makes meetings of this organizer.

@@ -1,5 +1,7 @@
 //! The steps of `mms doctor`: discovery, a sign-in, an application, and what it says of telephones.
 
+use std::path::Path;
+
 use mms_model::Address;
 
 use super::account::Account;
@@ -24,6 +26,7 @@ impl Skype {
             }
             Ok(all) => {
                 steps.push(credentials(&all));
+                steps.extend(self.accounts.file().and_then(readable_by_others));
                 all.into_iter().next()
             }
         };
@@ -89,6 +92,24 @@ impl Skype {
 
 fn failed(name: &str, error: &UcwaError) -> DiagnosticStep {
     DiagnosticStep::failed(name, error.to_string(), "docs/skype.md says what the server needs")
+}
+
+/// A warning where accounts other than that of MMS may read the file with everybody's passwords.
+fn readable_by_others(file: &Path) -> Option<DiagnosticStep> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(file).ok()?.permissions().mode();
+        (mode & 0o077 != 0).then(|| {
+            let detail = format!("{} may be read by other accounts of this machine", file.display());
+            DiagnosticStep::warning("credentials", detail, format!("chmod 600 {}", file.display()))
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        None
+    }
 }
 
 fn credentials(all: &[Account]) -> DiagnosticStep {
