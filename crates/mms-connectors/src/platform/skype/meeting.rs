@@ -126,7 +126,7 @@ pub(super) fn written(body: &Value) -> String {
 }
 
 /// By what a meeting of ours is found again. It stands in the description, which the Outlook add-in does not show.
-fn marker(external_id: &str) -> String {
+pub(super) fn marker(external_id: &str) -> String {
     format!("MMS {external_id}")
 }
 

@@ -12,7 +12,8 @@ use super::account::Account;
 use super::client::{Answer, Call, Client, SignedIn};
 use super::failure::UcwaError;
 use super::meeting::{
-    Scheduled, chosen, internal, lives_long_enough, marked, prolonged, setting_of, wanted, wanted_expiration,
+    Scheduled, chosen, internal, lives_long_enough, marked, marker, prolonged, setting_of, wanted,
+    wanted_expiration,
 };
 use super::phone::Telephone;
 use super::settings::SkypeSettings;
@@ -63,17 +64,19 @@ pub(super) struct Desk<'a> {
 impl Desk<'_> {
     /// The meeting with the request's external id, made where there is none.
     pub(super) async fn provision(&mut self, request: &ProvisionRequest) -> Result<Found, UcwaError> {
-        let mut meeting = match self.find(request).await? {
+        let known = match self.find(request).await? {
             Some(known) => self.prolong(known, request).await?,
             None => None,
         };
-        if meeting.is_none() {
-            self.check_settings().await?;
-            meeting = Some(self.make_once(request).await?);
-        }
+        let meeting = match known {
+            Some(known) => known,
+            None => {
+                self.check_settings().await?;
+                self.make_once(request).await?
+            }
+        };
         let telephone = self.client.telephone(self.state, self.account).await?;
-        let lost = || UcwaError::Malformed("the online meeting was lost".to_owned());
-        Ok(Found { meeting: meeting.ok_or_else(lost)?, telephone })
+        Ok(Found { meeting, telephone })
     }
 
     /// The meeting of a join link.
@@ -246,7 +249,8 @@ impl Desk<'_> {
             outcome => outcome?,
         };
         let malformed = || UcwaError::Malformed("the pool made an online meeting without an id".to_owned());
-        let made = Scheduled::read(&answer.body).ok_or_else(malformed)?;
+        let mut made = Scheduled::read(&answer.body).ok_or_else(malformed)?;
+        made.description.get_or_insert_with(|| marker(&request.external_id));
         if let Some(listed) = self.client.application(self.state, self.account).await?.listed.as_mut() {
             listed.add(made.clone());
         }
