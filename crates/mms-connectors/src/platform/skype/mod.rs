@@ -161,15 +161,19 @@ impl Skype {
         let conference_id = conference_id.filter(|_| !telephone.numbers.is_empty());
         let dial_in = if conference_id.is_some() { telephone.numbers } else { Vec::new() };
         Ok(JoinInformation {
-            platform: Platform::SFB,
-            display_name: self.settings.display_name.clone(),
-            join_url,
-            meeting_id: None,
             passcode: telephone.passcode.filter(|_| conference_id.is_some()),
             dial_in,
             conference_id,
-            help_url: self.settings.help_url.clone(),
+            ..self.known(join_url)
         })
+    }
+
+    /// What a link alone tells.
+    fn known(&self, join_url: String) -> JoinInformation {
+        JoinInformation {
+            help_url: self.settings.help_url.clone(),
+            ..JoinInformation::new(Platform::SFB, &*self.settings.display_name, join_url)
+        }
     }
 
     /// The organizer's name and the meeting's id in a join link below one of the Meet simple URLs. Links end
@@ -230,16 +234,7 @@ impl MeetingPlatform for Skype {
         let user: String = user.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
         let id = request.external_id.chars().filter(char::is_ascii_alphanumeric).take(8);
         let id: String = id.map(|c| c.to_ascii_uppercase()).collect();
-        Ok(JoinInformation {
-            platform: Platform::SFB,
-            display_name: self.settings.display_name.clone(),
-            join_url: format!("{base}/{user}/{id}"),
-            meeting_id: None,
-            passcode: None,
-            dial_in: Vec::new(),
-            conference_id: None,
-            help_url: self.settings.help_url.clone(),
-        })
+        Ok(self.known(format!("{base}/{user}/{id}")))
     }
 
     /// Looks the meeting up by its link, in the name of the organizer whom the link names.
