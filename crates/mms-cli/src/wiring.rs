@@ -17,6 +17,7 @@ use mms_connectors::directory::former_addresses::FormerAddresses;
 use mms_connectors::directory::graph::GraphDirectory;
 use mms_connectors::directory::identity_map;
 use mms_connectors::directory::ldap::LdapDirectory;
+use mms_connectors::graph::GraphClients;
 use mms_connectors::platform::jitsi::Jitsi;
 use mms_connectors::platform::skype::Skype;
 use mms_connectors::platform::teams::Teams;
@@ -156,10 +157,11 @@ pub fn check(config: &Config) -> Result<(), Failure> {
 }
 
 fn connectors(config: &Config) -> Result<Connectors, Failure> {
-    let Targets { platforms, own_hosts, patterns } = targets(config)?;
+    let clients = GraphClients::default();
+    let Targets { platforms, own_hosts, patterns } = targets(config, &clients)?;
     let editor = invites::editor(config, own_hosts, patterns)?;
     Ok(Connectors {
-        calendars: calendars(config, &editor)?,
+        calendars: calendars(config, &editor, &clients)?,
         platforms,
         directory: directory(config)?,
         sender: sender(config)?,
@@ -173,7 +175,7 @@ fn connectors(config: &Config) -> Result<Connectors, Failure> {
 pub fn recogniser(config: Option<&Config>) -> Result<Recogniser, Failure> {
     match config {
         Some(config) => {
-            let Targets { own_hosts, patterns, .. } = targets(config)?;
+            let Targets { own_hosts, patterns, .. } = targets(config, &GraphClients::default())?;
             invites::recogniser(config, own_hosts, patterns)
         }
         None => {
@@ -182,7 +184,11 @@ pub fn recogniser(config: Option<&Config>) -> Result<Recogniser, Failure> {
     }
 }
 
-fn calendars(config: &Config, editor: &Arc<Editor>) -> Result<HashMap<String, Arc<dyn Calendar>>, Failure> {
+fn calendars(
+    config: &Config,
+    editor: &Arc<Editor>,
+    clients: &GraphClients,
+) -> Result<HashMap<String, Arc<dyn Calendar>>, Failure> {
     let mut calendars: HashMap<String, Arc<dyn Calendar>> = HashMap::new();
     for (name, kind) in &config.calendars {
         let wrong = |error: PortError| {
@@ -198,7 +204,7 @@ fn calendars(config: &Config, editor: &Arc<Editor>) -> Result<HashMap<String, Ar
             }
             CalendarKind::Graph(settings) => {
                 let invites = Arc::clone(editor);
-                let graph = GraphCalendar::new(settings.as_ref().clone(), invites).map_err(wrong)?;
+                let graph = GraphCalendar::new(settings.as_ref().clone(), invites, clients).map_err(wrong)?;
                 Arc::new(graph.with_spending(&beside_store(config, &format!("-recipients-{name}"))))
             }
             CalendarKind::Ics(settings) => {
@@ -219,7 +225,7 @@ struct Targets {
     patterns: Vec<CustomPlatform>,
 }
 
-fn targets(config: &Config) -> Result<Targets, Failure> {
+fn targets(config: &Config, clients: &GraphClients) -> Result<Targets, Failure> {
     let state_dir = config.state_dir();
     let mut targets = Targets::default();
     for (name, kind) in &config.platforms {
@@ -239,7 +245,7 @@ fn targets(config: &Config) -> Result<Targets, Failure> {
                 Arc::new(Skype::new(name.name(), settings.as_ref().clone(), clock).map_err(wrong)?)
             }
             PlatformKind::Teams(settings) => {
-                Arc::new(Teams::new(name.name(), settings.as_ref().clone()).map_err(wrong)?)
+                Arc::new(Teams::new(name.name(), settings.as_ref().clone(), clients).map_err(wrong)?)
             }
             PlatformKind::Template(settings) => {
                 let template =

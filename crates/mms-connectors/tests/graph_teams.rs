@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use futures_util::future::join_all;
+use mms_connectors::graph::GraphClients;
 use mms_connectors::platform::teams::Teams;
 use mms_model::port::{MeetingPlatform as _, ProvisionRequest};
 use mms_model::{Address, Code, ErrorKind, OnlineMeeting, Platform};
@@ -52,7 +53,7 @@ fn teams(server: &MockServer) -> Teams {
         "tenant = '{TENANT}'\nclient_id = 'app'\nsecret = 'x'\nurl = '{url}'\nauthority = '{url}'\n\
                  video_address = 'contoso@video.example'"
     );
-    Teams::new("Teams", toml::from_str(&text).unwrap()).unwrap()
+    Teams::new("Teams", toml::from_str(&text).unwrap(), &GraphClients::default()).unwrap()
 }
 
 fn request(id: &str, organizer: &str) -> ProvisionRequest {

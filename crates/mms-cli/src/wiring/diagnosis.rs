@@ -7,6 +7,7 @@ use mms_connectors::calendar::ics_folder::IcsFolderSettings;
 use mms_connectors::calendar::{caldav, ews, graph};
 use mms_connectors::diagnosis::DiagnosticStep;
 use mms_connectors::directory::{graph as graph_directory, ldap};
+use mms_connectors::graph::GraphClients;
 use mms_connectors::platform::skype::Skype;
 use mms_connectors::platform::teams::Teams;
 use mms_connectors::sender::smtp::SmtpSender;
@@ -201,7 +202,7 @@ async fn platforms(config: &Config, organizer: Option<&Address>) -> Vec<(String,
             DiagnosticStep::warning("settings", "none is configured", advice),
         )];
     }
-    let step = match super::targets(config) {
+    let step = match super::targets(config, &GraphClients::default()) {
         Ok(targets) => {
             let names: Vec<String> =
                 targets.platforms.iter().map(|platform| platform.platform().to_string()).collect();
@@ -226,10 +227,12 @@ async fn platform(name: &Platform, kind: &PlatformKind, organizer: Option<&Addre
                 Err(_) => Vec::new(),
             }
         }
-        PlatformKind::Teams(settings) => match Teams::new(name.name(), settings.as_ref().clone()) {
-            Ok(teams) => teams.diagnose().await,
-            Err(_) => Vec::new(),
-        },
+        PlatformKind::Teams(settings) => {
+            match Teams::new(name.name(), settings.as_ref().clone(), &GraphClients::default()) {
+                Ok(teams) => teams.diagnose().await,
+                Err(_) => Vec::new(),
+            }
+        }
         PlatformKind::Jitsi(_) | PlatformKind::Template(_) => Vec::new(),
     }
 }

@@ -50,7 +50,7 @@ pub use settings::GraphCalendarSettings;
 
 use self::budget::Budget;
 use self::user_calendar::GraphUserCalendar;
-use crate::graph::{GraphClient, path};
+use crate::graph::{GraphClient, GraphClients, path};
 
 /// The mailboxes of a tenant.
 pub struct GraphCalendar {
@@ -61,14 +61,18 @@ pub struct GraphCalendar {
 }
 
 impl GraphCalendar {
-    /// Prepares the way to the tenant; nothing is sent yet.
+    /// Prepares the way to the tenant, by one of `clients`; nothing is sent yet.
     ///
     /// # Errors
     /// A setting that cannot work.
-    pub fn new(settings: GraphCalendarSettings, editor: Arc<Editor>) -> Result<Self, PortError> {
+    pub fn new(
+        settings: GraphCalendarSettings,
+        editor: Arc<Editor>,
+        clients: &GraphClients,
+    ) -> Result<Self, PortError> {
         let wrong = |problem: String| PortError::permanent(Code::CalendarUnreachable, problem);
         let access = settings.access().map_err(|(key, problem)| wrong(format!("{key}: {problem}")))?;
-        let client = Arc::new(GraphClient::new(&access).map_err(|e| wrong(e.to_string()))?);
+        let client = clients.of(&access).map_err(|e| wrong(e.to_string()))?;
         let budget = Arc::new(Budget::new(settings.recipients_per_day));
         Ok(Self { client, editor, settings, budget })
     }

@@ -20,7 +20,7 @@ use self::join::{JoinContext, Made};
 use self::provision::Provisioner;
 use super::{PlatformConfigurationError, not_held_here, setting};
 use crate::diagnosis::DiagnosticStep;
-use crate::graph::{GraphClient, GraphError, Side, access_settings, path, query, sign_in};
+use crate::graph::{GraphClient, GraphClients, GraphError, Side, access_settings, path, query, sign_in};
 
 access_settings! {
     /// `[platform.Teams]` with `kind = "teams"`: the Teams of a tenant.
@@ -60,18 +60,21 @@ impl std::fmt::Debug for Teams {
 }
 
 impl Teams {
-    /// The Teams that `settings` describe; nothing is sent yet.
+    /// The Teams that `settings` describe, reached by one of `clients`; nothing is sent yet.
     ///
     /// # Errors
     /// Which setting cannot work and why.
-    pub fn new(name: &str, settings: TeamsSettings) -> Result<Self, PlatformConfigurationError> {
+    pub fn new(
+        name: &str,
+        settings: TeamsSettings,
+        clients: &GraphClients,
+    ) -> Result<Self, PlatformConfigurationError> {
         if uuid::Uuid::try_parse(&settings.tenant).is_err() {
             let problem = "give the tenant's id, a GUID (Entra admin center, Overview): join links name it";
             return Err(setting(name, "tenant", problem));
         }
         let access = settings.access().map_err(|(key, problem)| setting(name, key, problem))?;
-        let client =
-            Arc::new(GraphClient::new(&access).map_err(|e| setting(name, "ca_file", e.to_string()))?);
+        let client = clients.of(&access).map_err(|e| setting(name, "ca_file", e.to_string()))?;
         let provisioner = Provisioner::new(Arc::clone(&client), settings.client_id.clone());
         Ok(Self { client, provisioner, settings, made: Mutex::new(HashSet::new()) })
     }
@@ -199,7 +202,8 @@ mod tests {
 
     fn teams(tenant: &str) -> Result<Teams, String> {
         let text = format!("tenant = '{tenant}'\nclient_id = 'app'\nsecret = 'x'");
-        Teams::new("Teams", toml::from_str(&text).unwrap()).map_err(|e| e.to_string())
+        Teams::new("Teams", toml::from_str(&text).unwrap(), &GraphClients::default())
+            .map_err(|e| e.to_string())
     }
 
     fn meeting(url: &str) -> OnlineMeeting {
