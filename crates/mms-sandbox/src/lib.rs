@@ -112,9 +112,11 @@ impl Sandbox {
         let users: Vec<Value> = (0..organisation.users())
             .map(|user| {
                 let (address, name) = (organisation.address(user), organisation.name(user));
+                // A room's account is disabled.
+                let password = (!organisation.is_room(user)).then(|| organisation.own_password(user));
                 json!({
                     "address": address, "name": name, "id": organisation.object_id(user),
-                    "room": organisation.is_room(user),
+                    "room": organisation.is_room(user), "password": password,
                 })
             })
             .collect();

@@ -1,6 +1,7 @@
 //! Exchange Web Services: sign-in, impersonation, faults, and the operations.
 
 mod answer;
+mod caller;
 mod folder;
 mod item;
 mod operations;
@@ -13,12 +14,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use roxmltree::{Document, Node};
 
-use crate::organisation::{ACCOUNT, PASSWORD};
 use crate::state::Shared;
+use caller::Caller;
 
 /// What a request is refused with as a whole.
 struct Fault {
@@ -37,11 +36,11 @@ impl Fault {
 pub(crate) async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let faults = shared.faults();
     tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
-    if !signed_in(&headers) {
+    let Some(caller) = Caller::signed_in(&shared.organisation, &headers) else {
         shared.count_request("unauthorised");
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"sandbox\"")])
             .into_response();
-    }
+    };
     let Some(request) = std::str::from_utf8(&body).ok().and_then(|text| Document::parse(text).ok()) else {
         return (StatusCode::BAD_REQUEST, "no XML").into_response();
     };
@@ -58,7 +57,7 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap,
             let text = "The server cannot service this request right now. Try again later.";
             Err(Fault { back_off: Some(faults.back_off_ms), ..Fault::new("ErrorServerBusy", text) })
         }
-        Some(operation) => match mailbox(&shared, &request) {
+        Some(operation) => match mailbox(&shared, caller, &request) {
             Ok(user) => operations::answer(&shared, user, operation),
             Err(fault) => Err(fault),
         },
@@ -90,11 +89,6 @@ fn half(xml: &str) -> Response {
     response
 }
 
-fn signed_in(headers: &HeaderMap) -> bool {
-    let expected = format!("Basic {}", STANDARD.encode(format!("{ACCOUNT}:{PASSWORD}")));
-    headers.get(header::AUTHORIZATION).is_some_and(|given| given.as_bytes() == expected.as_bytes())
-}
-
 fn child<'a, 'd>(node: Node<'a, 'd>, name: &str) -> Option<Node<'a, 'd>> {
     node.children().find(|child| child.tag_name().name() == name)
 }
@@ -103,8 +97,8 @@ fn operation<'a, 'd>(request: &'a Document<'d>) -> Option<Node<'a, 'd>> {
     child(request.root_element(), "Body")?.children().find(Node::is_element)
 }
 
-/// Whose mailbox a request is about: the one that is impersonated, or the first user's, which stands for the account's.
-fn mailbox(shared: &Shared, request: &Document<'_>) -> Result<usize, Fault> {
+/// Whose mailbox a request is about: the one that is impersonated, or the caller's own.
+fn mailbox(shared: &Shared, caller: Caller, request: &Document<'_>) -> Result<usize, Fault> {
     let header = child(request.root_element(), "Header");
     let version = header.and_then(|header| child(header, "RequestServerVersion"));
     let known = ["Exchange2007", "Exchange2010", "Exchange2013", "Exchange2015", "Exchange2016"];
@@ -115,9 +109,11 @@ fn mailbox(shared: &Shared, request: &Document<'_>) -> Result<usize, Fault> {
     }
     let sid =
         header.and_then(|header| child(header, "ExchangeImpersonation")?.descendants().find(|n| n.is_text()));
-    let Some(address) = sid.and_then(|text| text.text()).map(str::trim) else { return Ok(0) };
+    let Some(address) = sid.and_then(|text| text.text()).map(str::trim) else {
+        return Ok(caller.mailbox());
+    };
     let faults = shared.faults();
-    if faults.impersonation_denied {
+    if faults.impersonation_denied || !caller.may_impersonate() {
         let text = "The account does not have permission to impersonate the requested user.";
         return Err(Fault::new("ErrorImpersonateUserDenied", text));
     }
