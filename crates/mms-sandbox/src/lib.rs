@@ -83,9 +83,7 @@ impl Sandbox {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(Organisation::new(settings), settings.tls));
         let router = Router::new()
-            .route("/EWS/Exchange.asmx", post(ews::serve))
-            // DavMail spells it so.
-            .route("/ews/exchange.asmx", post(ews::serve))
+            .route(ews::PATH, post(ews::serve))
             .route("/{tenant}/oauth2/v2.0/token", post(graph::issue))
             .route("/v1.0/{*resource}", any(graph::serve))
             .route("/", any(ucwa::serve))
@@ -95,6 +93,8 @@ impl Sandbox {
             .route("/ucwa/{*resource}", any(ucwa::serve))
             .route("/sandbox/state", get(report))
             .route("/sandbox/faults", post(set_faults))
+            // DavMail writes the path of EWS in small letters.
+            .fallback(ews::serve_in_any_case)
             .with_state(Arc::clone(&shared));
         let (serving, certificate) = if settings.tls {
             let (listener, certificate) = TlsListener::new(listener)?;
@@ -121,7 +121,7 @@ impl Sandbox {
             })
             .collect();
         json!({
-            "ews": format!("{base}/EWS/Exchange.asmx"),
+            "ews": format!("{base}{}", ews::PATH),
             "graph": format!("{base}/v1.0"),
             "token": format!("{base}/{}/oauth2/v2.0/token", organisation::TENANT),
             "authority": base,

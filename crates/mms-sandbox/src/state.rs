@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
+use crate::ews::Made;
 use crate::faults::Faults;
 use crate::graph::{Limits, Meetings, Tokens};
 use crate::organisation::Organisation;
@@ -16,6 +17,7 @@ pub(crate) struct Shared {
     pub(crate) meetings: Meetings,
     pub(crate) limits: Limits,
     pub(crate) ucwa: Ucwa,
+    pub(crate) made: Made,
     has_tls: bool,
     faults: Mutex<Faults>,
     counts: Mutex<Counts>,
@@ -45,6 +47,7 @@ impl Shared {
             meetings: Meetings::default(),
             limits: Limits::default(),
             ucwa: Ucwa::default(),
+            made: Made::default(),
             has_tls,
             faults: Mutex::default(),
             counts: Mutex::default(),

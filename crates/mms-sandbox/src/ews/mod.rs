@@ -1,10 +1,17 @@
 //! Exchange Web Services: sign-in, impersonation, faults, and the operations.
 
+mod account;
 mod answer;
 mod caller;
 mod folder;
 mod item;
+mod made;
+mod mime;
 mod operations;
+mod plain;
+mod property;
+mod restriction;
+mod search;
 mod shape;
 
 use std::sync::Arc;
@@ -12,12 +19,13 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use roxmltree::{Document, Node};
 
 use crate::state::Shared;
 use caller::Caller;
+pub(crate) use made::Made;
 
 /// What a request is refused with as a whole.
 struct Fault {
@@ -29,6 +37,24 @@ struct Fault {
 impl Fault {
     fn new(code: &'static str, text: impl Into<String>) -> Self {
         Self { code, text: text.into(), back_off: None }
+    }
+}
+
+/// Where the service is; as on Windows, the case of its letters does not matter.
+pub(crate) const PATH: &str = "/EWS/Exchange.asmx";
+
+/// Answers a request for the service in other letters than [`PATH`], and refuses others.
+pub(crate) async fn serve_in_any_case(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match method {
+        _ if !uri.path().eq_ignore_ascii_case(PATH) => StatusCode::NOT_FOUND.into_response(),
+        Method::POST => serve(State(shared), headers, body).await,
+        _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }
 }
 

@@ -1,0 +1,227 @@
+//! Restrictions and sort orders of FindItem and FindFolder.
+
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+use roxmltree::Node;
+
+use super::property::{Path, Value, Valued, time};
+use super::shape::schema;
+use super::{Fault, child};
+
+/// How deep search expressions may stand in each other.
+const DEPTH: usize = 32;
+
+/// A search expression.
+#[derive(Debug)]
+pub(super) enum Restriction<'r> {
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
+    Exists(Path<'r>),
+    Compares(Path<'r>, Comparison, Operand<'r>),
+    Contains { path: Path<'r>, mode: Mode, ignores_case: bool, text: String },
+}
+
+/// How two values are compared.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Comparison {
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+}
+
+/// Where a text has to stand in another.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mode {
+    FullString,
+    Prefixed,
+    Substring,
+}
+
+/// What a property is compared with.
+#[derive(Debug)]
+pub(super) enum Operand<'r> {
+    Property(Path<'r>),
+    Constant { text: &'r str, time: Option<Timestamp> },
+}
+
+fn invalid() -> Fault {
+    Fault::new("ErrorInvalidRestriction", "Restriction is invalid.")
+}
+
+impl<'r> Restriction<'r> {
+    /// The restriction of an operation, if it has one.
+    ///
+    /// # Errors
+    /// It is none, or names what cannot be searched for.
+    pub(super) fn of(operation: Node<'r, '_>) -> Result<Option<Self>, Fault> {
+        let Some(restriction) = child(operation, "Restriction") else { return Ok(None) };
+        let expression = restriction.first_element_child().ok_or_else(invalid)?;
+        Self::read(expression, DEPTH).map(Some)
+    }
+
+    fn read(node: Node<'r, '_>, depth: usize) -> Result<Self, Fault> {
+        let Some(depth) = depth.checked_sub(1) else {
+            let text = "The restriction or sort order is too complex for this operation.";
+            return Err(Fault::new("ErrorRestrictionTooComplex", text));
+        };
+        let inside = || {
+            node.children()
+                .filter(Node::is_element)
+                .map(|inside| Self::read(inside, depth))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        Ok(match node.tag_name().name() {
+            "And" => Self::All(inside()?),
+            "Or" => Self::Any(inside()?),
+            "Not" => Self::Not(Box::new(Self::read(node.first_element_child().ok_or_else(invalid)?, depth)?)),
+            "Exists" => Self::Exists(Path::read(node)?),
+            "Contains" => Self::contains(node)?,
+            "IsEqualTo" => Self::compares(node, Comparison::Equal)?,
+            "IsNotEqualTo" => Self::compares(node, Comparison::NotEqual)?,
+            "IsGreaterThan" => Self::compares(node, Comparison::Greater)?,
+            "IsGreaterThanOrEqualTo" => Self::compares(node, Comparison::GreaterOrEqual)?,
+            "IsLessThan" => Self::compares(node, Comparison::Less)?,
+            "IsLessThanOrEqualTo" => Self::compares(node, Comparison::LessOrEqual)?,
+            other => return Err(schema(&format!("the sandbox searches by no {other}"))),
+        })
+    }
+
+    fn compares(node: Node<'r, '_>, comparison: Comparison) -> Result<Self, Fault> {
+        let path = Path::read(node)?;
+        let operand = child(node, "FieldURIOrConstant").ok_or_else(invalid)?;
+        let operand = match child(operand, "Constant") {
+            Some(constant) => {
+                let text = constant.attribute("Value").ok_or_else(invalid)?;
+                Operand::Constant { text, time: time(text) }
+            }
+            None => Operand::Property(Path::read(operand)?),
+        };
+        if path.is_time() && matches!(operand, Operand::Constant { time: None, .. }) {
+            let text = "The specified value is invalid for property.";
+            return Err(Fault::new("ErrorInvalidValueForProperty", text));
+        }
+        Ok(Self::Compares(path, comparison, operand))
+    }
+
+    fn contains(node: Node<'r, '_>) -> Result<Self, Fault> {
+        let path = Path::read(node)?;
+        let text =
+            child(node, "Constant").and_then(|constant| constant.attribute("Value")).ok_or_else(invalid)?;
+        let mode = match node.attribute("ContainmentMode") {
+            Some("FullString") => Mode::FullString,
+            Some("Prefixed") => Mode::Prefixed,
+            Some("Substring") | None => Mode::Substring,
+            Some(_) => return Err(invalid()),
+        };
+        let ignores_case = match node.attribute("ContainmentComparison") {
+            Some("Exact") | None => false,
+            Some(_) => true,
+        };
+        let text = if ignores_case { text.to_lowercase() } else { text.to_owned() };
+        Ok(Self::Contains { path, mode, ignores_case, text })
+    }
+
+    /// Whether it holds for an item or a folder.
+    pub(super) fn holds(&self, of: &dyn Valued) -> bool {
+        match self {
+            Self::All(inside) => inside.iter().all(|restriction| restriction.holds(of)),
+            Self::Any(inside) => inside.iter().any(|restriction| restriction.holds(of)),
+            Self::Not(inside) => !inside.holds(of),
+            Self::Exists(path) => of.value(path).is_some(),
+            Self::Compares(path, comparison, operand) => {
+                let ordering = of.value(path).and_then(|value| operand.compared(&value, of));
+                comparison.holds(ordering)
+            }
+            Self::Contains { path, mode, ignores_case, text } => {
+                let Some(Value::Text(value)) = of.value(path) else { return false };
+                let value = if *ignores_case { value.to_lowercase() } else { value };
+                match mode {
+                    Mode::FullString => value == *text,
+                    Mode::Prefixed => value.starts_with(text),
+                    Mode::Substring => value.contains(text),
+                }
+            }
+        }
+    }
+}
+
+impl Operand<'_> {
+    /// How `value` stands to it; none where the two cannot be compared.
+    fn compared(&self, value: &Value, of: &dyn Valued) -> Option<Ordering> {
+        match self {
+            Self::Property(path) => Some(value.cmp(&of.value(path)?)),
+            Self::Constant { text, time } => match value {
+                Value::Flag(flag) => Some(flag.cmp(&matches!(*text, "true" | "True" | "1"))),
+                Value::Number(number) => Some(number.cmp(&text.parse().ok()?)),
+                Value::Time(value) => Some(value.cmp(&(*time)?)),
+                Value::Text(value) => Some(value.as_str().cmp(text)),
+            },
+        }
+    }
+}
+
+impl Comparison {
+    /// Whether it holds; what is not there is equal to nothing.
+    fn holds(self, ordering: Option<Ordering>) -> bool {
+        match self {
+            Self::Equal => ordering.is_some_and(Ordering::is_eq),
+            Self::NotEqual => ordering.is_none_or(Ordering::is_ne),
+            Self::Greater => ordering.is_some_and(Ordering::is_gt),
+            Self::GreaterOrEqual => ordering.is_some_and(Ordering::is_ge),
+            Self::Less => ordering.is_some_and(Ordering::is_lt),
+            Self::LessOrEqual => ordering.is_some_and(Ordering::is_le),
+        }
+    }
+}
+
+/// By what a listing is sorted.
+#[derive(Debug, Default)]
+pub(super) struct SortOrder<'r>(Vec<(Path<'r>, bool)>);
+
+impl<'r> SortOrder<'r> {
+    /// # Errors
+    /// It names what cannot be sorted by.
+    pub(super) fn of(operation: Node<'r, '_>) -> Result<Self, Fault> {
+        let orders = child(operation, "SortOrder").into_iter().flat_map(|order| order.children());
+        let read = |order: Node<'r, '_>| {
+            let falls = match order.attribute("Order") {
+                Some("Descending") => true,
+                Some("Ascending") => false,
+                _ => return Err(schema("a FieldOrder has no Order")),
+            };
+            Ok((Path::read(order)?, falls))
+        };
+        orders.filter(Node::is_element).map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What an item or a folder is sorted by.
+    pub(super) fn key(&self, of: &dyn Valued) -> Vec<Key> {
+        self.0.iter().map(|(path, falls)| Key(of.value(path), *falls)).collect()
+    }
+}
+
+/// A value to sort by, and whether the order falls.
+#[derive(PartialEq, Eq)]
+pub(super) struct Key(Option<Value>, bool);
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let rising = self.0.cmp(&other.0);
+        if self.1 { rising.reverse() } else { rising }
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
