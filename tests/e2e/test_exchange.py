@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 
 import pytest
@@ -21,7 +22,10 @@ from msgraph.graph_service_client import GraphServiceClient
 
 from support.mms import ROOT, Mms
 from support.sandbox import Sandbox
+from support.servers import DavMail
 
+#: A link to an online meeting, in plain text.
+JOIN = re.compile(r"https://(?:meet\.contoso\.example|contoso\.zoom\.us/j|teams\.microsoft\.com/l/meetup-join)/[^>\s]+")
 OLD = ["meet.contoso.example", "contoso.zoom.us", "27999194", "pA7xk2"]
 
 
@@ -201,6 +205,78 @@ def test_mailboxes_move_to_teams_and_other_clients_see_it(tmp_path, sandbox):
     assert max(told.values()) == 1, told
     mms.run("migrate", "--all", "--to", "Teams")
     assert sandbox.mails() == told, "a second run tells nobody"
+
+
+def components(event):
+    """The components of an event by the day that they stand for; the master and single ones have none."""
+    found = event.icalendar_instance.walk("VEVENT")
+    return {component["RECURRENCE-ID"].dt if "RECURRENCE-ID" in component else None: component for component in found}
+
+
+def answers(component):
+    invited = component.get("ATTENDEE", [])
+    invited = invited if isinstance(invited, list) else [invited]
+    return {str(attendee): attendee.params["PARTSTAT"] for attendee in invited}
+
+
+def moves(sandbox, component):
+    """Whether the sandbox's user 1 organises it online, to come, and not in the tenant's own Teams already."""
+    link = JOIN.search(component["DESCRIPTION"])
+    return (str(component.get("ORGANIZER", "")) == f"mailto:{sandbox.address(1)}"
+            and component["DTSTART"].dt.year >= 2030 and link and sandbox.ready["tenant"] not in link[0])
+
+
+def test_davmail_shows_the_migrated_calendar_over_caldav(tmp_path, sandbox):
+    with DavMail(sandbox) as davmail:
+        before = davmail.events(1)
+        assert len(before) == 17 and before.keys() == {
+            item.uid for folder in (sandbox.mailbox(1).calendar, sandbox.mailbox(1).calendar / "Projects")
+            for item in folder.all()}
+        migrated(sandbox, tmp_path)
+        after = davmail.events(1)
+        assert after.keys() == before.keys()
+        moved, exceptions = 0, 0
+        for uid, event in after.items():
+            was, now = components(before[uid]), components(event)
+            assert was.keys() == now.keys()
+            if not moves(sandbox, was[None]):
+                assert event.data == before[uid].data, "left as it was"
+                continue
+            moved += 1
+            exceptions += len(now) - 1
+            text = event.data.replace("\r\n", "\n").replace("\n ", "")
+            for day, component in now.items():
+                old, new = was[day], JOIN.search(component["DESCRIPTION"])[0]
+                assert new.startswith("https://teams.microsoft.com/l/meetup-join/")
+                assert component["X-MICROSOFT-SKYPETEAMSMEETINGURL"] == new
+                assert JOIN.search(old["DESCRIPTION"])[0] not in text
+                assert "X-MICROSOFT-ONLINEMEETINGEXTERNALLINK" not in component
+                for kept in ("SUMMARY", "DTSTART", "DTEND", "RRULE", "CLASS"):
+                    assert component.get(kept) == old.get(kept)
+                assert answers(component) == answers(old)
+                assert component["DESCRIPTION"].startswith("Agenda: numbers & next steps.\nPlease read the notes before.\n")
+                assert component["DESCRIPTION"].endswith("See you there – notes: https://wiki.contoso.example/minutes")
+            assert not any(old in text for old in OLD), text
+        assert (moved, exceptions) == (12, 2)
+        assert not davmail.warnings()
+
+
+def test_nobody_reaches_the_calendar_of_another_with_their_own_password(sandbox):
+    own, other = sandbox.ready["users"][1:3]
+    with DavMail(sandbox) as davmail:
+        def asked(path, password):
+            return requests.request("PROPFIND", f"{davmail.url}users/{path}/calendar/", timeout=30,
+                                    headers={"Depth": "0", "Content-Type": "application/xml"},
+                                    data='<propfind xmlns="DAV:"><prop><displayname/></prop></propfind>',
+                                    auth=(own["address"], password)).status_code
+        assert asked(own["address"], own["password"]) == 207
+        assert asked(own["address"], other["password"]) == 401
+        assert asked(other["address"], own["password"]) >= 400
+    denied = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header><ExchangeImpersonation><ConnectingSID>' \
+        f'<PrimarySmtpAddress>{other["address"]}</PrimarySmtpAddress></ConnectingSID></ExchangeImpersonation></s:Header>' \
+        '<s:Body><GetFolder/></s:Body></s:Envelope>'
+    answer = requests.post(sandbox.ready["ews"], data=denied, auth=(own["address"], own["password"]), timeout=30)
+    assert answer.status_code == 500 and "ErrorImpersonateUserDenied" in answer.text
 
 
 def test_a_rollback_gives_back_what_was_there(tmp_path, sandbox):

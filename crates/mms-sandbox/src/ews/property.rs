@@ -194,6 +194,6 @@ mod tests {
     #[test]
     fn hexadecimal_digits_are_bytes() {
         assert_eq!(bytes_of("0400FF"), [4, 0, 255]);
-        assert_eq!(bytes_of("0"), []);
+        assert!(bytes_of("0").is_empty());
     }
 }

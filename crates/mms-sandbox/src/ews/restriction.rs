@@ -9,8 +9,9 @@ use super::property::{Path, Value, Valued, time};
 use super::shape::schema;
 use super::{Fault, child};
 
-/// How deep search expressions may stand in each other.
+/// How deep search expressions may stand in each other, and how many there may be.
 const DEPTH: usize = 32;
+const MOST: usize = 255;
 
 /// A search expression.
 #[derive(Debug)]
@@ -61,24 +62,24 @@ impl<'r> Restriction<'r> {
     pub(super) fn of(operation: Node<'r, '_>) -> Result<Option<Self>, Fault> {
         let Some(restriction) = child(operation, "Restriction") else { return Ok(None) };
         let expression = restriction.first_element_child().ok_or_else(invalid)?;
-        Self::read(expression, DEPTH).map(Some)
+        let mut room = MOST;
+        Self::read(expression, DEPTH, &mut room).map(Some)
     }
 
-    fn read(node: Node<'r, '_>, depth: usize) -> Result<Self, Fault> {
-        let Some(depth) = depth.checked_sub(1) else {
+    /// Reads an expression in which others may stand `depth` deep, `room` of them in all.
+    fn read(node: Node<'r, '_>, depth: usize, room: &mut usize) -> Result<Self, Fault> {
+        let (Some(depth), Some(left)) = (depth.checked_sub(1), room.checked_sub(1)) else {
             let text = "The restriction or sort order is too complex for this operation.";
             return Err(Fault::new("ErrorRestrictionTooComplex", text));
         };
-        let inside = || {
-            node.children()
-                .filter(Node::is_element)
-                .map(|inside| Self::read(inside, depth))
-                .collect::<Result<Vec<_>, _>>()
+        *room = left;
+        let mut inside = || -> Result<Vec<Self>, Fault> {
+            node.children().filter(Node::is_element).map(|inside| Self::read(inside, depth, room)).collect()
         };
         Ok(match node.tag_name().name() {
             "And" => Self::All(inside()?),
             "Or" => Self::Any(inside()?),
-            "Not" => Self::Not(Box::new(Self::read(node.first_element_child().ok_or_else(invalid)?, depth)?)),
+            "Not" => Self::Not(Box::new(inside()?.pop().ok_or_else(invalid)?)),
             "Exists" => Self::Exists(Path::read(node)?),
             "Contains" => Self::contains(node)?,
             "IsEqualTo" => Self::compares(node, Comparison::Equal)?,

@@ -37,6 +37,7 @@ pub(super) trait Listed: Valued {
 }
 
 /// An item that has not been read yet.
+#[derive(Clone)]
 enum Entry {
     Event(usize),
     Made(MadeItem),
@@ -176,28 +177,16 @@ impl Page {
             return (entries.into_iter().skip(self.offset).take(self.most).filter_map(read).collect(), total);
         }
         let mut found: Vec<(usize, Vec<_>)> = Vec::new();
-        let mut entries: Vec<Option<Entry>> = entries.into_iter().map(Some).collect();
         for (number, entry) in entries.iter().enumerate() {
-            let Some(item) = entry.as_ref().and_then(|entry| entry.again().read(shared, user)) else {
-                continue;
-            };
+            let Some(item) = read(entry.clone()) else { continue };
             if restriction.is_none_or(|restriction| restriction.holds(item.as_ref())) {
                 found.push((number, order.key(item.as_ref())));
             }
         }
         found.sort_by(|one, other| one.1.cmp(&other.1));
         let page = found.iter().skip(self.offset).take(self.most);
-        let items = page.filter_map(|(number, _)| entries.get_mut(*number)?.take().and_then(read)).collect();
+        let items = page.filter_map(|(number, _)| entries.get(*number).cloned().and_then(read)).collect();
         (items, found.len())
-    }
-}
-
-impl Entry {
-    fn again(&self) -> Self {
-        match self {
-            Self::Event(event) => Self::Event(*event),
-            Self::Made(item) => Self::Made(item.clone()),
-        }
     }
 }
 
