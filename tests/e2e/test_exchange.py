@@ -4,10 +4,17 @@ import asyncio
 import json
 import re
 import subprocess
+from collections import Counter
+from datetime import timedelta
 
+import icalendar
 import pytest
 import requests
-from exchangelib.errors import ErrorInvalidPropertySet, ErrorIrresolvableConflict, ErrorNonExistentMailbox
+from dateutil.rrule import rrulestr
+from exchangelib import UTC, EWSDateTime, FolderCollection, Q
+from exchangelib.errors import (
+    ErrorCalendarFolderIsInvalidForCalendarView, ErrorCalendarViewRangeTooBig, ErrorInvalidPropertySet,
+    ErrorIrresolvableConflict, ErrorNonExistentMailbox)
 from kiota_abstractions.authentication import AnonymousAuthenticationProvider
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.headers_collection import HeadersCollection
@@ -97,6 +104,68 @@ def test_exchangelib_lists_reads_and_changes_items(sandbox):
     sandbox.faults(vanished=sandbox.address(2))
     with pytest.raises(ErrorNonExistentMailbox):
         list(sandbox.mailbox(2).calendar.all())
+
+
+def test_exchangelib_views_the_occurrences_of_a_span(sandbox):
+    calendar = sandbox.mailbox(1).calendar
+    start, end = EWSDateTime(2030, 1, 1, tzinfo=UTC), EWSDateTime(2031, 1, 1, tzinfo=UTC)
+    seen = list(calendar.view(start, end))
+    assert [item.start for item in seen] == sorted(item.start for item in seen)
+    assert Counter(item.type for item in seen) == {"Single": 12, "Occurrence": 38, "Exception": 2}, "no masters"
+    master = next(item for item in calendar.all() if item.type == "RecurringMaster")
+    occurrences = [item for item in seen if item.uid == master.uid]
+    week = timedelta(days=7)
+    assert [item.original_start - master.start for item in occurrences] == [week * number for number in range(20)]
+    moved = [item for item in occurrences if item.start != item.original_start]
+    assert [item.type for item in moved] == ["Exception"] and moved[0].id == master.modified_occurrences[0].id
+    third = list(calendar.view(moved[0].start, moved[0].end))
+    assert moved[0].id in {item.id for item in third} and len(third) < 5
+    assert len(list(calendar.view(start, end, max_items=5))) == 5
+    with pytest.raises(ErrorCalendarViewRangeTooBig):
+        list(calendar.view(start, EWSDateTime(2033, 1, 1, tzinfo=UTC)))
+    with pytest.raises(ErrorCalendarFolderIsInvalidForCalendarView):
+        list(FolderCollection(calendar.account, [calendar.account.inbox]).view(start, end))
+
+
+def test_exchangelib_restricts_and_sorts(sandbox):
+    calendar = sandbox.mailbox(1).calendar
+    everything = list(calendar.all())
+    middle = sorted(item.start for item in everything)[7]
+    later = list(calendar.filter(start__gt=middle).order_by("-start"))
+    assert [item.start for item in later] == sorted((i.start for i in everything if i.start > middle), reverse=True)
+    assert {i.id for i in calendar.filter(start__lte=middle)} == {i.id for i in everything} - {i.id for i in later}
+    assert {i.subject for i in calendar.filter(subject__icontains="BUDGET")} == {
+        i.subject for i in everything if "budget" in i.subject.lower()}
+    one = everything[3]
+    assert [i.id for i in calendar.filter(subject=one.subject, end=one.end)] == [one.id]
+    assert [i.id for i in calendar.filter(Q(subject=one.subject) & ~Q(location="elsewhere"))] == [one.id]
+    skype = {i.id for i in everything if i.skype_url}
+    assert {i.id for i in calendar.filter(skype_url__exists=True)} == skype
+    assert {i.id for i in calendar.filter(skype_url__startswith="https://meet.")} == skype
+    assert [i.id for i in calendar.filter(global_object_id=bytes.fromhex(one.uid))] == [one.id]
+    assert calendar.filter(start__gt=middle).count() == len(later)
+
+
+def test_the_mime_content_is_icalendar(sandbox):
+    mailbox = sandbox.mailbox(1)
+    items = list(mailbox.calendar.all())
+    for item in items:
+        calendar = icalendar.Calendar.from_ical(item.mime_content)
+        assert calendar["METHOD"] == "PUBLISH" and calendar.walk("VTIMEZONE")
+        assert all(len(line) <= 75 for line in item.mime_content.split(b"\r\n"))
+        master, *exceptions = calendar.walk("VEVENT")
+        assert (master["UID"], master["SUMMARY"], master["LOCATION"]) == (item.uid, item.subject, item.location)
+        assert (master["DTSTART"].dt, master["DTEND"].dt) == (item.start, item.end)
+        assert "ATTENDEE" not in master, "as Exchange does it"
+        assert ("ORGANIZER" in master) == bool(item.required_attendees)
+        assert "X-ALT-DESC" not in master and "Agenda: numbers & next steps.\n" in master["DESCRIPTION"]
+        assert master.get("X-MICROSOFT-SKYPETEAMSMEETINGURL") == item.teams_url
+        assert len(exceptions) == (item.type == "RecurringMaster")
+        for exception in exceptions:
+            occurrence, = item.modified_occurrences
+            assert (exception["RECURRENCE-ID"].dt, exception["DTSTART"].dt) == (occurrence.original_start, occurrence.start)
+            days = rrulestr(master["RRULE"].to_ical().decode(), dtstart=item.start)
+            assert exception["RECURRENCE-ID"].dt in days and days.count() == 20
 
 
 def test_msgraph_sdk_pages_through_events_and_changes_one(sandbox):
