@@ -1,6 +1,7 @@
 """Exchange: the sandbox as clients see it that we did not write, and migrations as these clients see them afterwards."""
 
 import asyncio
+import base64
 import json
 import re
 import subprocess
@@ -144,6 +145,90 @@ def test_exchangelib_restricts_and_sorts(sandbox):
     assert {i.id for i in calendar.filter(skype_url__startswith="https://meet.")} == skype
     assert [i.id for i in calendar.filter(global_object_id=bytes.fromhex(one.uid))] == [one.id]
     assert calendar.filter(start__gt=middle).count() == len(later)
+
+
+CALENDAR = '<t:DistinguishedFolderId Id="calendar"/>'
+ITEM_SHAPE = '<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>'
+YEAR = '<m:CalendarView StartDate="2030-01-01T00:00:00Z" EndDate="2031-01-01T00:00:00Z"/>'
+SUBJECT = '<m:Restriction><t:Exists><t:FieldURI FieldURI="item:Subject"/></t:Exists></m:Restriction>'
+ITEM = ('<t:CalendarItem>{}<t:Start>2030-01-01T00:00:00Z</t:Start><t:End>2030-01-02T00:00:00Z</t:End>'
+        '<t:StartTimeZone Id="{}"/></t:CalendarItem>')
+
+
+def find_item(inside, folder=CALENDAR):
+    return (f'<m:FindItem Traversal="Shallow">{ITEM_SHAPE}{inside}<m:ParentFolderIds>{folder}</m:ParentFolderIds>'
+            '</m:FindItem>')
+
+
+def create_folder(name):
+    return ('<m:CreateFolder><m:ParentFolderId><t:DistinguishedFolderId Id="msgfolderroot"/></m:ParentFolderId><m:Folders>'
+            f'<t:CalendarFolder><t:DisplayName>{name}</t:DisplayName></t:CalendarFolder></m:Folders></m:CreateFolder>')
+
+
+def create_item(folder, subject="", zone="UTC", sends='SendMeetingInvitations="SendToNone"'):
+    return (f'<m:CreateItem {sends}><m:SavedItemFolderId>{folder}</m:SavedItemFolderId><m:Items>'
+            f'{ITEM.format(subject, zone)}</m:Items></m:CreateItem>')
+
+
+def delete_folder(folder):
+    return f'<m:DeleteFolder DeleteType="HardDelete"><m:FolderIds>{folder}</m:FolderIds></m:DeleteFolder>'
+
+
+def ask(sandbox, body, number=1):
+    """What EWS answers to a user under the path that DavMail takes, and its codes."""
+    user = sandbox.ready["users"][number]
+    text = ('<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" '
+            'xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" '
+            'xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">'
+            f'<s:Body>{body}</s:Body></s:Envelope>')
+    answer = requests.post(sandbox.ready["ews"].replace("/EWS/Exchange.asmx", "/ews/exchange.asmx"), data=text.encode(),
+                           auth=(user["address"].upper(), user["password"]), timeout=30).text
+    return answer, re.findall(r"ResponseCode[^>]*>(\w+)<", answer)
+
+
+@pytest.mark.parametrize(("body", "code"), [
+    (find_item(YEAR + SUBJECT), "ErrorInvalidOperation"),
+    (find_item(YEAR.replace("2031", "2029")), "ErrorCalendarEndDateIsEarlierThanStartDate"),
+    (find_item(YEAR, '<t:DistinguishedFolderId Id="inbox"/>'), "ErrorCalendarFolderIsInvalidForCalendarView"),
+    (find_item("<m:QueryString>budget</m:QueryString>"), "ErrorInvalidRequest"),
+    (find_item(SUBJECT.replace("item:Subject", "calendar:UID")), "ErrorUnsupportedPathForQuery"),
+    (find_item("", CALENDAR.replace("/>", "><t:Mailbox><t:EmailAddress>user00001@contoso.example</t:EmailAddress>"
+                                    "</t:Mailbox></t:DistinguishedFolderId>")), "ErrorFolderNotFound"),
+    (create_item(CALENDAR), "ErrorInvalidRequest"),
+    (create_item(CALENDAR, sends=""), "ErrorSendMeetingInvitationsRequired"),
+    (create_item(CALENDAR, "<t:RequiredAttendees/>"), "ErrorInvalidRequest"),
+    (delete_folder(CALENDAR), "ErrorDeleteDistinguishedFolder"),
+    ('<m:GetUserConfiguration><m:UserConfigurationName Name="Other"><t:DistinguishedFolderId Id="root"/>'
+     '</m:UserConfigurationName></m:GetUserConfiguration>', "ErrorItemNotFound"),
+    ('<m:ConvertId DestinationFormat="EwsId"><m:SourceIds><t:AlternateId Format="EwsId" Id="no" Mailbox="a@b"/>'
+     '</m:SourceIds></m:ConvertId>', "ErrorInvalidIdMalformed"),
+    ("<m:SyncFolderItems/>", "ErrorSchemaValidation")])
+def test_the_sandbox_refuses_by_name_what_it_does_not_do(sandbox, body, code):
+    answer, codes = ask(sandbox, body)
+    assert codes == [code], answer
+
+
+def test_a_folder_that_a_client_makes_is_there_until_it_is_deleted(sandbox):
+    answer, codes = ask(sandbox, create_folder("for a while"))
+    assert codes == ["NoError"], answer
+    folder = re.search(r"<t:FolderId Id=[^>]*/>", answer)[0]
+    assert ask(sandbox, create_folder("For A While"))[1] == ["ErrorFolderExists"]
+    assert ask(sandbox, create_item(folder, zone="Mars Standard Time"))[1] == ["ErrorTimeZone"]
+    answer, codes = ask(sandbox, create_item(folder, "<t:Subject>zone</t:Subject>"))
+    assert codes == ["NoError"], answer
+    item = re.search(r"<t:ItemId Id=[^>]*/>", answer)[0]
+    assert item in ask(sandbox, find_item(SUBJECT, folder))[0]
+    assert item in ask(sandbox, find_item(YEAR.replace("2030-", "2029-"), folder))[0]
+    read = ('<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>'
+            f'</m:ItemShape><m:ItemIds>{item}</m:ItemIds></m:GetItem>')
+    content = base64.b64decode(re.search(r"<t:MimeContent[^>]*>([^<]*)<", ask(sandbox, read)[0])[1])
+    assert b"BEGIN:VTIMEZONE\r\nTZID:UTC\r\n" in content and b"SUMMARY;LANGUAGE=en-US:zone\r\n" in content
+    assert ask(sandbox, read, number=2)[1] == ["ErrorItemNotFound"], "somebody else's"
+    assert ask(sandbox, delete_folder(folder), number=2)[1] == ["ErrorFolderNotFound"]
+    assert ask(sandbox, delete_folder(folder))[1] == ["NoError"]
+    assert ask(sandbox, read)[1] == ["ErrorItemNotFound"]
+    codes = [ask(sandbox, create_folder(f"folder {number}"))[1] for number in range(20)]
+    assert codes.count(["ErrorQuotaExceeded"]) == 4
 
 
 def test_the_mime_content_is_icalendar(sandbox):

@@ -226,3 +226,99 @@ impl PartialOrd for Key {
         Some(self.cmp(other))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use roxmltree::Document;
+
+    use super::*;
+
+    /// A thing with one property of each kind.
+    struct Thing;
+
+    impl Valued for Thing {
+        fn value(&self, path: &Path<'_>) -> Option<Value> {
+            match path {
+                Path::Field("item:Subject") => Value::text("Budget review"),
+                Path::Field("calendar:Start") => time("2030-01-07T08:00:00Z").map(Value::Time),
+                Path::Field("calendar:IsRecurring") => Some(Value::Flag(true)),
+                Path::Extended(extended) if extended.key == "0xe23" => Some(Value::Number(9)),
+                _ => None,
+            }
+        }
+    }
+
+    fn holds(expression: &str) -> Result<bool, &'static str> {
+        let xml = format!("<FindItem><Restriction>{expression}</Restriction></FindItem>");
+        let document = Document::parse(&xml).unwrap();
+        let restriction = Restriction::of(document.root_element()).map_err(|fault| fault.code)?;
+        Ok(restriction.is_some_and(|restriction| restriction.holds(&Thing)))
+    }
+
+    fn compared(comparison: &str, property: &str, constant: &str) -> String {
+        format!(
+            "<{comparison}>{property}<FieldURIOrConstant><Constant Value=\"{constant}\"/></FieldURIOrConstant></{comparison}>"
+        )
+    }
+
+    const SUBJECT: &str = "<FieldURI FieldURI=\"item:Subject\"/>";
+    const START: &str = "<FieldURI FieldURI=\"calendar:Start\"/>";
+    const RECURS: &str = "<FieldURI FieldURI=\"calendar:IsRecurring\"/>";
+    const LOCATION: &str = "<FieldURI FieldURI=\"calendar:Location\"/>";
+    const NUMBER: &str = "<ExtendedFieldURI PropertyTag=\"0x0E23\" PropertyType=\"Integer\"/>";
+
+    #[test]
+    fn values_are_compared_by_their_kind() {
+        for (comparison, property, constant, expected) in [
+            ("IsEqualTo", SUBJECT, "Budget review", true),
+            ("IsEqualTo", SUBJECT, "budget review", false),
+            ("IsGreaterThan", START, "2030-01-07T08:59:59+01:00", true),
+            ("IsGreaterThan", START, "2030-01-07T09:00:00+01:00", false),
+            ("IsGreaterThanOrEqualTo", START, "2030-01-07T08:00:00", true),
+            ("IsLessThan", START, "2030-01-07T08:00:01Z", true),
+            ("IsLessThanOrEqualTo", START, "2030-01-07T07:59:59Z", false),
+            ("IsEqualTo", RECURS, "true", true),
+            ("IsEqualTo", RECURS, "0", false),
+            ("IsGreaterThan", NUMBER, "10", false),
+            ("IsLessThan", NUMBER, "10", true),
+            ("IsEqualTo", NUMBER, "nine", false),
+            ("IsEqualTo", LOCATION, "", false),
+            ("IsNotEqualTo", LOCATION, "Room 7", true),
+        ] {
+            let expression = compared(comparison, property, constant);
+            assert_eq!(holds(&expression), Ok(expected), "{expression}");
+            assert_eq!(holds(&format!("<Not>{expression}</Not>")), Ok(!expected), "{expression}");
+        }
+    }
+
+    #[test]
+    fn expressions_stand_in_each_other() {
+        let (yes, no) = (format!("<Exists>{SUBJECT}</Exists>"), format!("<Exists>{LOCATION}</Exists>"));
+        assert_eq!(holds(&format!("<And>{yes}<Or>{no}{yes}</Or></And>")), Ok(true));
+        assert_eq!(holds(&format!("<And>{yes}<Or>{no}{no}</Or></And>")), Ok(false));
+        let contains = |mode: &str, case: &str, text: &str| {
+            holds(&format!(
+                "<Contains ContainmentMode=\"{mode}\" ContainmentComparison=\"{case}\">{SUBJECT}<Constant Value=\"{text}\"/>\
+                 </Contains>"
+            ))
+        };
+        assert_eq!(contains("Prefixed", "IgnoreCase", "BUDGET"), Ok(true));
+        assert_eq!(contains("Prefixed", "Exact", "BUDGET"), Ok(false));
+        assert_eq!(contains("Substring", "Exact", "get rev"), Ok(true));
+        assert_eq!(contains("FullString", "IgnoreCase", "budget"), Ok(false));
+    }
+
+    #[test]
+    fn what_cannot_be_searched_for_is_refused() {
+        let uid = compared("IsEqualTo", "<FieldURI FieldURI=\"calendar:UID\"/>", "1");
+        assert_eq!(holds(&uid), Err("ErrorUnsupportedPathForQuery"));
+        assert_eq!(holds(&compared("IsGreaterThan", START, "soon")), Err("ErrorInvalidValueForProperty"));
+        assert_eq!(holds(""), Err("ErrorInvalidRestriction"));
+        assert_eq!(holds("<Not/>"), Err("ErrorInvalidRestriction"));
+        assert_eq!(holds("<Excludes/>"), Err("ErrorSchemaValidation"));
+        let deep = format!("{}{}", "<Not>".repeat(DEPTH), "</Not>".repeat(DEPTH));
+        assert_eq!(holds(&format!("<Not>{deep}</Not>")), Err("ErrorRestrictionTooComplex"));
+        let wide = format!("<Exists>{SUBJECT}</Exists>").repeat(MOST);
+        assert_eq!(holds(&format!("<Or>{wide}</Or>")), Err("ErrorRestrictionTooComplex"));
+    }
+}

@@ -123,12 +123,14 @@ impl<'r> Listing<'r> {
     }
 }
 
-fn entries(shared: &Shared, user: usize, folder: &Folder) -> Vec<Entry> {
+fn entries<'s>(shared: &'s Shared, user: usize, folder: &'s Folder) -> impl Iterator<Item = Entry> + 's {
     let organisation = &shared.organisation;
-    let kept =
-        (0..organisation.mailbox(user).len()).filter(|event| folder.holds(organisation.kind(user, *event)));
+    let kept = move |event: &usize| folder.holds(organisation.kind(user, *event));
     let made = shared.made.items(user, folder.key());
-    kept.map(Entry::Event).chain(made.into_iter().map(Entry::Made)).collect()
+    (0..organisation.mailbox(user).len())
+        .filter(kept)
+        .map(Entry::Event)
+        .chain(made.into_iter().map(Entry::Made))
 }
 
 impl Entry {
@@ -167,15 +169,22 @@ impl Page {
         &self,
         shared: &'s Shared,
         user: usize,
-        entries: Vec<Entry>,
+        entries: impl Iterator<Item = Entry>,
         restriction: Option<&Restriction<'_>>,
         order: &SortOrder<'_>,
     ) -> (Vec<Box<dyn Listed + 's>>, usize) {
         let read = |entry: Entry| entry.read(shared, user);
         if restriction.is_none() && order.is_none() {
-            let total = entries.len();
-            return (entries.into_iter().skip(self.offset).take(self.most).filter_map(read).collect(), total);
+            let (mut items, mut total) = (Vec::new(), 0);
+            for entry in entries {
+                if total >= self.offset && items.len() < self.most {
+                    items.extend(read(entry));
+                }
+                total += 1;
+            }
+            return (items, total);
         }
+        let entries: Vec<Entry> = entries.collect();
         let mut found: Vec<(usize, Vec<_>)> = Vec::new();
         for (number, entry) in entries.iter().enumerate() {
             let Some(item) = read(entry.clone()) else { continue };
