@@ -192,6 +192,8 @@ def ask(sandbox, body, number=1):
     (find_item(YEAR, '<t:DistinguishedFolderId Id="inbox"/>'), "ErrorCalendarFolderIsInvalidForCalendarView"),
     (find_item("<m:QueryString>budget</m:QueryString>"), "ErrorInvalidRequest"),
     (find_item(SUBJECT.replace("item:Subject", "calendar:UID")), "ErrorUnsupportedPathForQuery"),
+    (find_item('<m:SortOrder><t:FieldOrder Order="Ascending"><t:FieldURI FieldURI="calendar:UID"/></t:FieldOrder></m:SortOrder>'),
+     "ErrorUnsupportedPathForSortGroup"),
     (find_item("", CALENDAR.replace("/>", "><t:Mailbox><t:EmailAddress>user00001@contoso.example</t:EmailAddress>"
                                     "</t:Mailbox></t:DistinguishedFolderId>")), "ErrorFolderNotFound"),
     (create_item(CALENDAR), "ErrorInvalidRequest"),

@@ -195,7 +195,14 @@ impl<'r> SortOrder<'r> {
                 Some("Ascending") => false,
                 _ => return Err(schema("a FieldOrder has no Order")),
             };
-            Ok((Path::read(order)?, falls))
+            let path = Path::read(order).map_err(|fault| match fault.code {
+                "ErrorUnsupportedPathForQuery" => Fault::new(
+                    "ErrorUnsupportedPathForSortGroup",
+                    "The property can not be used for sorting or grouping.",
+                ),
+                _ => fault,
+            })?;
+            Ok((path, falls))
         };
         orders.filter(Node::is_element).map(read).collect::<Result<_, _>>().map(Self)
     }
