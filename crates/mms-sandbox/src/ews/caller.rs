@@ -42,3 +42,36 @@ impl Caller {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+
+    fn signed_in(name: &str, password: &str) -> Option<Caller> {
+        let organisation = Organisation::new(&Settings { users: 2, rooms: 1, ..Settings::default() });
+        let mut headers = HeaderMap::new();
+        let pair = STANDARD.encode(format!("{name}:{password}"));
+        headers.insert(header::AUTHORIZATION, format!("basic {pair}").parse().unwrap());
+        Caller::signed_in(&organisation, &headers)
+    }
+
+    #[test]
+    fn each_signs_in_with_a_password_of_their_own() {
+        let organisation = Organisation::new(&Settings { users: 2, rooms: 1, ..Settings::default() });
+        let passwords: Vec<String> = (0..3).map(|user| organisation.password(user)).collect();
+        assert_eq!(signed_in(ACCOUNT, PASSWORD), Some(Caller::Service));
+        assert_eq!(signed_in("User00001@contoso.example", &passwords[0]), Some(Caller::User(0)));
+        assert_eq!(signed_in("user00002@contoso.example", &passwords[1]), Some(Caller::User(1)));
+        for (name, password) in [
+            ("user00001@contoso.example", passwords[1].as_str()),
+            ("user00001@contoso.example", ""),
+            ("user00001@contoso.example", PASSWORD),
+            ("user00003@contoso.example", &passwords[2]),
+            ("user00009@contoso.example", &passwords[0]),
+            (ACCOUNT, &passwords[0]),
+        ] {
+            assert_eq!(signed_in(name, password), None, "{name}:{password}");
+        }
+    }
+}

@@ -24,7 +24,6 @@ const MOST: usize = 16;
 const LONGEST: usize = 255;
 
 const FULL: Refused = ("ErrorQuotaExceeded", "The mailbox has exceeded its quota.");
-const DONE: &str = "";
 
 /// What clients made in all mailboxes.
 #[derive(Default)]
@@ -205,7 +204,7 @@ pub(super) fn delete_folder(shared: &Shared, user: usize, operation: Node<'_, '_
                 }
                 Some(folder) => {
                     shared.made.remove_folder(user, folder.key());
-                    return success("DeleteFolder", DONE);
+                    return success("DeleteFolder", "");
                 }
             };
             refuse(shared, "DeleteFolder", refused)
