@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::organisation::{ACCOUNT, Organisation, PASSWORD};
+use crate::organisation::Organisation;
 
 /// Who signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,15 +16,12 @@ pub(super) enum Caller {
 }
 
 impl Caller {
-    /// Who signed in with these headers.
-    pub(super) fn signed_in(organisation: &Organisation, headers: &HeaderMap) -> Option<Self> {
+    /// The user who signs in by Basic with this request, if one does.
+    pub(super) fn user(organisation: &Organisation, headers: &HeaderMap) -> Option<Self> {
         let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         let (scheme, token) = given.split_once(' ')?;
         let pair = String::from_utf8(STANDARD.decode(token.trim()).ok()?).ok()?;
         let (name, password) = pair.split_once(':').filter(|_| scheme.eq_ignore_ascii_case("Basic"))?;
-        if name.eq_ignore_ascii_case(ACCOUNT) && password == PASSWORD {
-            return Some(Self::Service);
-        }
         let user = organisation.find(name).filter(|user| !organisation.is_room(*user))?;
         (organisation.own_password(user) == password).then_some(Self::User(user))
     }
@@ -47,20 +44,20 @@ impl Caller {
 mod tests {
     use super::*;
     use crate::Settings;
+    use crate::organisation::{ACCOUNT, PASSWORD};
 
     fn signed_in(name: &str, password: &str) -> Option<Caller> {
         let organisation = Organisation::new(&Settings { users: 2, rooms: 1, ..Settings::default() });
         let mut headers = HeaderMap::new();
         let pair = STANDARD.encode(format!("{name}:{password}"));
         headers.insert(header::AUTHORIZATION, format!("basic {pair}").parse().unwrap());
-        Caller::signed_in(&organisation, &headers)
+        Caller::user(&organisation, &headers)
     }
 
     #[test]
-    fn each_signs_in_with_a_password_of_their_own() {
+    fn each_user_signs_in_with_a_password_of_their_own() {
         let organisation = Organisation::new(&Settings { users: 2, rooms: 1, ..Settings::default() });
         let passwords: Vec<String> = (0..3).map(|user| organisation.password(user)).collect();
-        assert_eq!(signed_in(ACCOUNT, PASSWORD), Some(Caller::Service));
         assert_eq!(signed_in("User00001@contoso.example", &passwords[0]), Some(Caller::User(0)));
         assert_eq!(signed_in("user00002@contoso.example", &passwords[1]), Some(Caller::User(1)));
         for (name, password) in [
@@ -70,6 +67,7 @@ mod tests {
             ("user00003@contoso.example", &passwords[2]),
             ("user00009@contoso.example", &passwords[0]),
             (ACCOUNT, &passwords[0]),
+            (ACCOUNT, PASSWORD),
         ] {
             assert_eq!(signed_in(name, password), None, "{name}:{password}");
         }
