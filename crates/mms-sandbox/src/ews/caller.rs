@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn each_user_signs_in_with_a_password_of_their_own() {
         let organisation = Organisation::new(&Settings { users: 2, rooms: 1, ..Settings::default() });
-        let passwords: Vec<String> = (0..3).map(|user| organisation.password(user)).collect();
+        let passwords: Vec<String> = (0..3).map(|user| organisation.own_password(user)).collect();
         assert_eq!(signed_in("User00001@contoso.example", &passwords[0]), Some(Caller::User(0)));
         assert_eq!(signed_in("user00002@contoso.example", &passwords[1]), Some(Caller::User(1)));
         for (name, password) in [
