@@ -57,7 +57,8 @@ pub(crate) struct Preparation<'a> {
     pub(crate) calendar: &'a dyn UserCalendar,
     /// Ask platforms what they would answer; make nothing.
     pub(crate) preview: bool,
-    pub(crate) provisioned: Mutex<HashMap<(Platform, String), JoinInformation>>,
+    /// What was provisioned, and for a meeting that ends when.
+    pub(crate) provisioned: Mutex<HashMap<(Platform, String), (Option<Timestamp>, JoinInformation)>>,
 }
 
 /// The id under which the meeting that replaces `key` is provisioned: the same for the same old meeting, so that
@@ -245,7 +246,12 @@ impl Preparation<'_> {
         language: &str,
     ) -> Result<JoinInformation, PortError> {
         let key = (step.platform.clone(), external_id(&self.settings.tenant, &step.old.key));
-        if let Some(known) = self.remembered(|known| known.get(&key).cloned()) {
+        // A copy that goes on for longer (the rest of a series that was split) is asked for again.
+        let lives =
+            |until: &Option<Timestamp>| until.is_none_or(|u| meeting.last_end.is_some_and(|end| end <= u));
+        if let Some((_, known)) =
+            self.remembered(|known| known.get(&key).filter(|(until, _)| lives(until)).cloned())
+        {
             return Ok(known);
         }
         let candidates = || self.connectors.platforms.iter().filter(|p| p.platform() == step.platform);
@@ -266,12 +272,15 @@ impl Preparation<'_> {
             if known.len() >= REMEMBERED {
                 known.clear();
             }
-            known.insert(key, answer.clone());
+            known.insert(key, (meeting.last_end, answer.clone()));
         });
         Ok(answer)
     }
 
-    fn remembered<T>(&self, with: impl FnOnce(&mut HashMap<(Platform, String), JoinInformation>) -> T) -> T {
+    fn remembered<T>(
+        &self,
+        with: impl FnOnce(&mut HashMap<(Platform, String), (Option<Timestamp>, JoinInformation)>) -> T,
+    ) -> T {
         with(&mut self.provisioned.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
@@ -292,7 +301,7 @@ impl Preparation<'_> {
                 .as_ref()
                 .map_or_else(|| self.user.primary_address(), |organizer| self.present(organizer)),
             start: meeting.instances.iter().find(|i| i.id == *instance).and_then(|i| i.start),
-            last_end: None,
+            last_end: meeting.last_end,
             language: language.to_owned(),
         }
     }

@@ -54,6 +54,7 @@ impl Engine {
                             organizer: None,
                             organised_by_owner: false,
                             attendees: Vec::new(),
+                            last_end: None,
                             instances: Vec::new(),
                             content: Vec::new(),
                         };

@@ -147,6 +147,27 @@ async fn only_those_outside_are_told_where_that_is_chosen() {
 }
 
 #[tokio::test]
+async fn a_copy_that_goes_on_for_longer_is_provisioned_for_longer() {
+    for (ends, times) in
+        [(["2027-01-01", "2026-06-01"], 1), (["2026-06-01", "2027-01-01"], 2), (["2026-06-01", ""], 2)]
+    {
+        let world = World::new();
+        for (id, end) in ["a", "b"].into_iter().zip(ends) {
+            world.add(id, "MASTER zoom:1 x", &[]);
+            let end = format!("{end}T09:00:00Z").parse().ok();
+            world.with(|s| s.events.get_mut(id).unwrap().last_end = end);
+        }
+        let (_folder, engine) =
+            setup(&world, EngineSettings { page_size: 1, ..EngineSettings::default() }).await;
+        let id = start(&engine, "AllToJitsi").await;
+        let request = run_to_the_end(&world, &engine, id).await;
+        assert_eq!(request.state, State::Succeeded);
+        let asked: Vec<u32> = world.with(|s| s.provisioned.values().copied().collect());
+        assert_eq!(asked, [times], "{ends:?}");
+    }
+}
+
+#[tokio::test]
 async fn too_many_attendees_fail_at_once() {
     let world = World::new();
     world.add("a", "MASTER zoom:1 x", &[A, B]);

@@ -119,13 +119,14 @@ fn meeting(
     let components: Vec<&Component> =
         group.components.iter().filter_map(|index| document.components.get(*index)).collect();
     let mut instances: Vec<Instance> = Vec::with_capacity(components.len());
-    let upcoming = upcoming(document, &components, now);
-    for (component, (upcoming, start)) in components.iter().zip(upcoming) {
+    let spans = spans(document, &components, now);
+    for (component, Span { upcoming, start, .. }) in components.iter().zip(&spans) {
+        let upcoming = *upcoming;
         instances.push(Instance {
             id: instance_id(document, component),
             upcoming,
             cancelled: is_cancelled(document, component),
-            start,
+            start: *start,
             // What is over stays as it is, whatever it says.
             recognition: if upcoming {
                 find(document, component, recogniser).1.recognition.clone()
@@ -155,6 +156,8 @@ fn meeting(
         organised_by_owner: organizer.as_ref().is_none_or(|address| owner.owns(address)),
         attendees: attendees(document, &components, organizer.as_ref()),
         organizer,
+        // None is the greatest here: one component without an end is enough.
+        last_end: spans.iter().map(|span| span.end).reduce(|a, b| Some(a?.max(b?))).flatten(),
         instances,
         content: document.bytes.to_vec(),
     }
@@ -311,38 +314,42 @@ fn text_of(document: &Document<'_>, line: &Line) -> Text {
     }
 }
 
-/// For each component whether an occurrence of it has not ended by `now`, and when it starts.
+/// When a component is.
+#[derive(Clone, Copy)]
+struct Span {
+    /// Whether an occurrence has not ended yet.
+    upcoming: bool,
+    /// When it (a series: its first occurrence) starts.
+    start: Option<Timestamp>,
+    /// When it (a series: its last occurrence) ends; none where it does not, or nobody can tell.
+    end: Option<Timestamp>,
+}
+
+/// When each component is, and whether it has ended by `now`.
 ///
 /// A series without an end is upcoming. One that cannot be read (a rule that is none, an unknown
 /// date) is taken as upcoming, too: a link in the past is worth little, one in the future much.
-fn upcoming(
-    document: &Document<'_>,
-    components: &[&Component],
-    now: Timestamp,
-) -> Vec<(bool, Option<Timestamp>)> {
-    let own: Vec<(bool, Option<Timestamp>)> =
-        components.iter().map(|c| single_upcoming(document, c, now)).collect();
+fn spans(document: &Document<'_>, components: &[&Component], now: Timestamp) -> Vec<Span> {
     let recurring = |component: &Component| {
         document.property(component, "RRULE").is_some() || document.property(component, "RDATE").is_some()
     };
-    components
-        .iter()
-        .zip(own)
-        .map(|(component, (single, start))| {
-            if !recurring(component) {
-                let range = document
-                    .property(component, "RECURRENCE-ID")
-                    .and_then(|line| line.parameter(document.bytes, "RANGE"));
-                // RANGE=THISANDFUTURE: this one and all that follow, so as long as the series goes on.
-                let and_future = range.is_some_and(|r| r.eq_ignore_ascii_case("THISANDFUTURE"));
-                return (single || and_future, start);
-            }
-            if single || endless(document, component) {
-                return (true, start);
-            }
-            (series_upcoming(document, components, component, now), start)
-        })
-        .collect()
+    let and_future = |component: &Component| {
+        let id = document.property(component, "RECURRENCE-ID");
+        let range = id.and_then(|line| line.parameter(document.bytes, "RANGE"));
+        // This one and all that follow, so as long as the series goes on.
+        range.is_some_and(|range| range.eq_ignore_ascii_case("THISANDFUTURE"))
+    };
+    let span = |component: &&Component| {
+        let single = single(document, component, now);
+        if recurring(component) {
+            series(document, components, component, single, now)
+        } else if and_future(component) {
+            Span { upcoming: true, end: None, ..single }
+        } else {
+            single
+        }
+    };
+    components.iter().map(span).collect()
 }
 
 fn endless(document: &Document<'_>, component: &Component) -> bool {
@@ -352,35 +359,46 @@ fn endless(document: &Document<'_>, component: &Component) -> bool {
     })
 }
 
-/// Whether a component, taken without its recurrence, has not ended.
-fn single_upcoming(
-    document: &Document<'_>,
-    component: &Component,
-    now: Timestamp,
-) -> (bool, Option<Timestamp>) {
-    let expanded = expand(document, &[component], true, 1);
-    match expanded.first() {
-        Some((start, end)) => (*end > now.as_second(), Some(timestamp(*start))),
-        None => (true, None),
+/// A component, taken without its recurrence.
+fn single(document: &Document<'_>, component: &Component, now: Timestamp) -> Span {
+    match expand(document, &[component], true, 1).first() {
+        Some((start, end)) => Span {
+            upcoming: *end > now.as_second(),
+            start: Some(timestamp(*start)),
+            end: Some(timestamp(*end)),
+        },
+        None => Span { upcoming: true, start: None, end: None },
     }
 }
 
-fn series_upcoming(
+/// A series whose first occurrence is `first`. Occurrences in whose place there are exceptions do not make it upcoming.
+fn series(
     document: &Document<'_>,
     components: &[&Component],
     master: &Component,
+    first: Span,
     now: Timestamp,
-) -> bool {
+) -> Span {
+    let unending = Span { upcoming: true, end: None, ..first };
+    if endless(document, master) {
+        return unending;
+    }
     let expanded = expand(document, components, false, MAX_OCCURRENCES);
     if expanded.is_empty() || expanded.len() >= MAX_OCCURRENCES {
-        return true;
+        return unending;
     }
     let exceptions: Vec<Occurrence> = components
         .iter()
         .filter(|c| **c != master)
         .filter_map(|c| expand(document, &[c], true, 1).pop())
         .collect();
-    expanded.iter().filter(|event| !exceptions.contains(event)).any(|(_, end)| *end > now.as_second())
+    let ahead = |(_, end): &Occurrence| *end > now.as_second();
+    let mut own = expanded.iter().filter(|event| !exceptions.contains(event));
+    Span {
+        upcoming: first.upcoming || own.any(ahead),
+        end: expanded.iter().map(|(_, end)| timestamp(*end)).max(),
+        ..first
+    }
 }
 
 /// Start and end of an occurrence, in seconds since the epoch.

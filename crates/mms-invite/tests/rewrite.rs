@@ -368,6 +368,22 @@ fn windows_1252_files_keep_their_encoding() {
     assert_eq!(editor().rewrite(&bytes, &rewrite), Err(RewriteError::Encoding));
 }
 
+#[test]
+fn a_meeting_ends_with_the_last_occurrence_of_any_component() {
+    let end = |extra: &str| read(&event(extra, "x")).last_end.map(|end| end.to_string());
+    assert_eq!(end("").as_deref(), Some("2026-12-01T10:00:00Z"));
+    assert_eq!(end("RRULE:FREQ=DAILY;COUNT=3\r\n").as_deref(), Some("2026-12-03T10:00:00Z"));
+    assert_eq!(end("RRULE:FREQ=DAILY;UNTIL=20261204T090000Z\r\n").as_deref(), Some("2026-12-04T10:00:00Z"));
+    assert_eq!(end("RRULE:FREQ=DAILY\r\n"), None, "it goes on");
+    assert_eq!(end("RRULE:FREQ=DAILY;COUNT=100000\r\n"), None, "too far to count");
+    let moved = event("RRULE:FREQ=DAILY;COUNT=3\r\n", "x").replace(
+        "END:VCALENDAR",
+        "BEGIN:VEVENT\r\nUID:u1\r\nRECURRENCE-ID:20261203T090000Z\r\nDTSTART:20261224T090000Z\r\n\
+         DTEND:20261224T120000Z\r\nEND:VEVENT\r\nEND:VCALENDAR",
+    );
+    assert_eq!(read(&moved).last_end.map(|end| end.to_string()).as_deref(), Some("2026-12-24T12:00:00Z"));
+}
+
 /// Ann and everybody of old.example moved; the room got a name of its own.
 fn identities() -> Arc<IdentityMap> {
     let rows = [

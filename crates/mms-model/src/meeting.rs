@@ -128,6 +128,8 @@ pub struct Meeting {
     pub organised_by_owner: bool,
     /// Every attendee of any component, the organizer left out, each address once.
     pub attendees: Vec<Attendee>,
+    /// When the last occurrence of all ends; none where the series goes on, or nobody can tell.
+    pub last_end: Option<Timestamp>,
     /// Master first, then exceptions in the order of the source.
     pub instances: Vec<Instance>,
     /// The event as the calendar holds it. Opaque above the connector.

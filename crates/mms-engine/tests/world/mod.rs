@@ -28,6 +28,8 @@ pub struct Event {
     pub attendees: Vec<Attendee>,
     pub organizer: Option<Address>,
     pub writes: Vec<String>,
+    /// When its last occurrence ends.
+    pub last_end: Option<Timestamp>,
 }
 
 /// Faults to come: taken from the front by each call of their kind; 0 is none.
@@ -106,7 +108,14 @@ impl World {
             })
             .collect();
         let organizer = Some(Address::new("user1@corp.test"));
-        let event = Event { content: content.into(), version: 1, attendees, organizer, writes: vec![] };
+        let event = Event {
+            content: content.into(),
+            version: 1,
+            attendees,
+            organizer,
+            writes: vec![],
+            last_end: None,
+        };
         self.state.lock().unwrap().events.insert(id.into(), event);
     }
 
@@ -157,6 +166,7 @@ impl World {
                 .as_ref()
                 .is_none_or(|o| *o == Address::new("user1@corp.test")),
             attendees: event.attendees.clone(),
+            last_end: event.last_end,
             instances: event.content.lines().map(instance).collect(),
             content: event.content.clone().into_bytes(),
         }

@@ -236,6 +236,8 @@ impl Item {
             organizer: self.organizer.clone(),
             organised_by_owner: self.is_organizer.unwrap_or_else(named),
             attendees: self.attendees(),
+            // None is the greatest here: one component without an end is enough.
+            last_end: self.components.iter().map(|c| self.end(c)).reduce(|a, b| Some(a?.max(b?))).flatten(),
             instances,
             content: self.to_bytes(),
         }
@@ -243,11 +245,15 @@ impl Item {
 
     /// What cannot be read counts as upcoming: a link in the past is worth little, one in the future much.
     fn is_upcoming(&self, component: &Component, from: Timestamp) -> bool {
-        let end = match (&component.instance, self.recurrence) {
+        self.end(component).is_none_or(|end| end > from)
+    }
+
+    /// When a component ends; of a master, its last occurrence.
+    fn end(&self, component: &Component) -> Option<Timestamp> {
+        match (&component.instance, self.recurrence) {
             (InstanceId::Master, Recurrence::Series { last_end }) => last_end,
             _ => component.end,
-        };
-        end.is_none_or(|end| end > from)
+        }
     }
 
     fn attendees(&self) -> Vec<Attendee> {

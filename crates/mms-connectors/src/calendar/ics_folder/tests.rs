@@ -23,6 +23,7 @@ impl Invites for PlainInvites {
             organizer: None,
             organised_by_owner: true,
             attendees: Vec::new(),
+            last_end: None,
             instances: vec![Instance {
                 id: InstanceId::Master,
                 upcoming: !text.contains("X-PAST"),
