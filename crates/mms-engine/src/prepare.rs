@@ -48,6 +48,9 @@ pub(crate) struct Change {
     pub(crate) tell: Vec<Address>,
 }
 
+/// What was provisioned by platform and external id, and for a meeting that ends when.
+pub(crate) type Provisioned = HashMap<(Platform, String), (Option<Timestamp>, JoinInformation)>;
+
 /// What preparing needs to know.
 pub(crate) struct Preparation<'a> {
     pub(crate) connectors: &'a Connectors,
@@ -57,8 +60,7 @@ pub(crate) struct Preparation<'a> {
     pub(crate) calendar: &'a dyn UserCalendar,
     /// Ask platforms what they would answer; make nothing.
     pub(crate) preview: bool,
-    /// What was provisioned, and for a meeting that ends when.
-    pub(crate) provisioned: Mutex<HashMap<(Platform, String), (Option<Timestamp>, JoinInformation)>>,
+    pub(crate) provisioned: Mutex<Provisioned>,
 }
 
 /// The id under which the meeting that replaces `key` is provisioned: the same for the same old meeting, so that
@@ -277,10 +279,7 @@ impl Preparation<'_> {
         Ok(answer)
     }
 
-    fn remembered<T>(
-        &self,
-        with: impl FnOnce(&mut HashMap<(Platform, String), (Option<Timestamp>, JoinInformation)>) -> T,
-    ) -> T {
+    fn remembered<T>(&self, with: impl FnOnce(&mut Provisioned) -> T) -> T {
         with(&mut self.provisioned.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
