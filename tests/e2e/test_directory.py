@@ -61,6 +61,18 @@ def test_doctor_tries_the_directory(tmp_path, directory):
     assert "wrong" not in (result.stdout + result.stderr).replace("wrong)", "")
 
 
+def test_a_user_without_a_calendar_is_told_why(tmp_path, directory):
+    mms = configured(tmp_path, directory, calendar_on_premises="files")
+    assert "3 users, 1 without a calendar" in mms.run("doctor").stdout
+    why = "the mailbox is in Exchange Online: name its calendar in [directory] calendar_online"
+    assert why in mms.run("doctor", "bob@example.test", expect=1).stdout
+    assert why in mms.run("preview", "bob@example.test", "--to", "Jitsi", expect=1).stderr
+    mms.run("migrate", "bob@example.test", "--to", "Jitsi", expect=1)
+    message = mms.status()[0]["LastMessage"]
+    assert message.startswith("NoCalendar: ") and why in message, message
+    mms.run("migrate", "alice@example.test", "--to", "Jitsi")
+
+
 def test_an_untrusted_server_gets_no_password(tmp_path, directory):
     mms = configured(tmp_path, directory, ca_file=str(tmp_path / "other.pem"))
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=other",

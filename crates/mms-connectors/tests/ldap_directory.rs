@@ -116,6 +116,35 @@ async fn what_the_server_refuses_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn each_kind_of_mailbox_has_its_calendar_or_says_why_not() {
+    let names = ["office", "cloud", "room", "legacy", "provisioned", "routed", "nobox", "odd"];
+    let slapd = Slapd::start(&names);
+    let directory = open(settings(&slapd));
+    let mut connectors = Vec::new();
+    for name in names {
+        let user = resolve(&directory, &format!("{name}@example.test")).await.unwrap();
+        assert_eq!(directory.why_no_calendar(&user).await.is_some(), user.calendar.is_none(), "{name}");
+        connectors.push(user.calendar.map(|place| place.connector));
+    }
+    let (exchange, graph) = (Some("exchange".to_owned()), Some("graph".to_owned()));
+    let wanted = [&exchange, &graph, &exchange, &exchange, &graph, &graph, &None, &None];
+    assert_eq!(connectors.iter().collect::<Vec<_>>(), wanted);
+
+    let one = LdapDirectorySettings { calendar_online: None, ..settings(&slapd) };
+    let steps = diagnose(&one, Some("exchange")).await;
+    let text = format!("{steps:?}");
+    assert!(text.contains("8 users, 5 without a calendar"), "{text}");
+    for told in [
+        "cloud@example.test has no calendar: the mailbox is in Exchange Online",
+        "nobox@example.test has no calendar: the directory shows no Exchange mailbox",
+        "odd@example.test has no calendar: msExchRecipientTypeDetails is",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    assert!(!steps.iter().any(|step| step.is_failure()), "{text}");
+}
+
+#[tokio::test]
 async fn doctor_goes_step_by_step() {
     let slapd = Slapd::start(&["alice"]);
     let steps = diagnose(&settings(&slapd), None).await;

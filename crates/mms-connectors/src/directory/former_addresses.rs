@@ -60,6 +60,10 @@ impl Directory for FormerAddresses {
         let users = self.directory.users().await?;
         Ok(users.into_iter().map(|user| self.completed(user)).collect())
     }
+
+    async fn why_no_calendar(&self, user: &User) -> Option<String> {
+        self.directory.why_no_calendar(user).await
+    }
 }
 
 #[cfg(test)]
