@@ -98,12 +98,20 @@ objectGUID:: {guid}
 # What Exchange notes of a mailbox, by the user's name; of the others every second one is in Exchange Online.
 MAILBOXES = {
     "room": "msExchRecipientTypeDetails: 16",
-    "legacy": f"homeMDB: CN=DB1,CN=Databases,CN=Configuration,{SUFFIX}",
+    "legacy": f"homeMDB: CN=DB1,CN=Services,CN=Configuration,{SUFFIX}",
     "provisioned": "msExchRecipientTypeDetails: 128\nmsExchRemoteRecipientType: 1",
     "routed": "targetAddress: SMTP:routed@contoso.mail.onmicrosoft.com",
     "nobox": "msExchRecipientTypeDetails: 128",
     "odd": "msExchRecipientTypeDetails: 256",
 }
+
+
+def certificate(session, address):
+    """A key and a certificate for localhost and an address, in key.pem and certificate.pem."""
+    run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", f"subjectAltName=DNS:localhost,IP:{address}", "-addext", "basicConstraints=critical,CA:FALSE",
+         "-keyout", session.path("key.pem"), "-out", session.path("certificate.pem")])
+    os.chmod(session.path("key.pem"), 0o600)
 
 
 def start(session, names, arguments):
@@ -113,9 +121,7 @@ def start(session, names, arguments):
     session.write("ad.schema", SCHEMA)
     session.write("root.ldif", f"dn:\nconfigurationNamingContext: CN=Configuration,{SUFFIX}\n")
     configuration = session.write("slapd.conf", CONFIGURATION.format(**values))
-    run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
-         "-keyout", session.path("key.pem"), "-out", session.path("certificate.pem")])
+    certificate(session, "127.0.0.1")
     os.mkdir(session.path("data"))
     users, entries = [], BASE.format(**values)
     for number, name in enumerate(names):
@@ -130,4 +136,5 @@ def start(session, names, arguments):
                              f"ldap://127.0.0.1:{plain} ldaps://127.0.0.1:{encrypted}"])
     session.wait_for_port(process, encrypted)
     return {"url": f"ldap://127.0.0.1:{plain}", "tls_url": f"ldaps://localhost:{encrypted}", "base": SUFFIX,
-            "user": ADMIN, "password": PASSWORD, "certificate": session.path("certificate.pem"), "users": users}
+            "user": ADMIN, "password": PASSWORD, "certificate": session.path("certificate.pem"),
+            "filter": "(objectClass=user)", "users": users}
