@@ -163,9 +163,9 @@ def test_the_client_for_node_reads_pages_batches_and_is_refused(sandbox):
 # Migrations.
 
 
-def migrated(sandbox, folder):
+def migrated(sandbox, folder, more=""):
     mms = Mms(folder)
-    mms.exchange(sandbox, cloud=[0], office=[1])
+    mms.exchange(sandbox, cloud=[0], office=[1], more=more)
     mms.write()
     said = mms.run("doctor").stdout
     assert "Failed" not in said, said
@@ -211,6 +211,96 @@ def test_a_rollback_gives_back_what_was_there(tmp_path, sandbox):
                  for item in sandbox.mailbox(user).calendar.all()}
         for uid, was in before[user].items():
             assert after[uid] == was, (user, uid)
+
+
+# What the services beside us leave out.
+
+
+@pytest.fixture
+def unusual():
+    with Sandbox("--unusual", "--rooms", "2", users=4) as sandbox:
+        yield sandbox
+
+
+def one_of(sandbox, user, number):
+    """The event of a user with this number, counted from 1."""
+    return next(item for item in sandbox.mailbox(user).calendar.all() if item.subject.endswith(f" {number}"))
+
+
+def test_meetings_that_rooms_organise_are_migrated(tmp_path, unusual):
+    rooms = [number for number, user in enumerate(unusual.ready["users"]) if user["room"]]
+    assert len(rooms) == 2
+    mms = Mms(tmp_path)
+    mms.exchange(unusual, cloud=[rooms[0]], office=[rooms[1]])
+    mms.write()
+    mms.run("migrate", "--all", "--to", "Teams")
+    for record in mms.status():
+        assert (record["State"], record["TotalMeeting"], record["FailedMeeting"]) == ("Succeeded", 14, 0), record
+    assert one_of(unusual, rooms[1], 1).teams_url and one_of(unusual, rooms[0], 1).teams_url
+
+
+def test_calendars_other_than_the_default_one_and_confidential_meetings_are_migrated(tmp_path, sandbox):
+    migrated(sandbox, tmp_path)
+    for user in (0, 1):
+        projects = list(sandbox.mailbox(user).calendar.children)[0].all()
+        items = [item for item in projects if item.my_response_type == "Organizer"]
+        assert len(items) == 2
+        for item in items:
+            assert item.sensitivity == "Confidential", "and it stays so"
+            assert item.teams_url and item.teams_url.replace("&", "&amp;") in item.body and not item.skype_url
+
+
+def test_modified_occurrences_are_migrated(tmp_path, sandbox):
+    # The sandbox's series begin in 2030.
+    migrated(sandbox, tmp_path, more="horizon_days = 3650\n")
+    for user in (0, 1):
+        masters = [item for item in sandbox.mailbox(user).calendar.all() if item.type == "RecurringMaster"]
+        assert masters
+        for master in masters:
+            changed = next(sandbox.mailbox(user).fetch([(master.modified_occurrences[0].id, None)]))
+            assert changed.teams_url and changed.teams_url.replace("&", "&amp;") in changed.body
+            assert "contoso.example/user" not in changed.body and changed.start.hour != master.start.hour
+
+
+def test_more_than_250_attendees_are_migrated_when_allowed(tmp_path, unusual):
+    mms = Mms(tmp_path)
+    mms.exchange(unusual, cloud=[], office=[1])
+    mms.write()
+    mms.run("migrate", "--all", "--to", "Teams", expect=1)
+    town_hall = one_of(unusual, 1, 17)
+    assert len(town_hall.required_attendees) == 260 and town_hall.skype_url, "as it was"
+    assert [meeting["Message"] for meeting in mms.meetings(unusual.address(1)) if "TooManyAttendees" in meeting["Message"]]
+    mms.engine(max_attendees=300)
+    mms.write()
+    mms.run("migrate", "--all", "--to", "Teams", expect=1)
+    town_hall = one_of(unusual, 1, 17)
+    assert town_hall.teams_url and not town_hall.skype_url and len(town_hall.required_attendees) == 260
+    told = [count for (event, attendee), count in unusual.mails().items() if attendee.startswith("guest")]
+    assert told == [1] * 260
+
+
+@pytest.mark.parametrize("calendar", ["cloud", "office"])
+def test_blocks_that_were_reformatted_are_migrated(tmp_path, unusual, calendar):
+    before = one_of(unusual, 1, 15).body
+    assert "blockquote" in before and "OutJoinLink" not in before
+    mms = Mms(tmp_path)
+    mms.exchange(unusual, **({"cloud": [1], "office": []} if calendar == "cloud" else {"cloud": [], "office": [1]}))
+    mms.write()
+    mms.run("migrate", "--all", "--to", "Teams", expect=1)
+    after = one_of(unusual, 1, 15)
+    assert after.teams_url and after.teams_url.replace("&", "&amp;") in after.body
+    assert not any(old in after.body for old in OLD), after.body
+    assert "Agenda: numbers &amp; next steps." in after.body and "wiki.contoso.example/minutes" in after.body
+
+
+def test_a_meeting_with_two_links_is_reported_and_left_alone(tmp_path, unusual):
+    before = one_of(unusual, 1, 16).body
+    mms = Mms(tmp_path)
+    mms.exchange(unusual, cloud=[], office=[1])
+    mms.write()
+    mms.run("migrate", "--all", "--to", "Teams", expect=1)
+    assert one_of(unusual, 1, 16).body == before
+    assert any("AmbiguousMeeting" in meeting["Message"] for meeting in mms.meetings(unusual.address(1)))
 
 
 def invited(item):

@@ -9,7 +9,6 @@ mod commands;
 mod config;
 mod context;
 mod dates;
-mod demo;
 mod diff;
 mod failure;
 mod logging;

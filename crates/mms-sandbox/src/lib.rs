@@ -35,8 +35,13 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// How many users.
     pub users: usize,
+    /// How many rooms that organise meetings, too; they are numbered behind the users.
+    pub rooms: usize,
     /// How many meetings to come each user organises online; beside them there are some that are to stay as they are.
     pub meetings: usize,
+    /// Whether every eighth user, from the second one on, has three more meetings: one with two links, one for 260
+    /// people, and one whose block went through another program.
+    pub unusual: bool,
     /// The same seed makes the same organisation.
     pub seed: u64,
     /// Whether to serve with TLS, under a certificate of the sandbox's own making.
@@ -45,7 +50,15 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), users: 25, meetings: 12, seed: 1, tls: false }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            users: 25,
+            rooms: 0,
+            meetings: 12,
+            unusual: false,
+            seed: 1,
+            tls: false,
+        }
     }
 }
 
@@ -92,7 +105,10 @@ impl Sandbox {
         let users: Vec<Value> = (0..organisation.users())
             .map(|user| {
                 let (address, name) = (organisation.address(user), organisation.name(user));
-                json!({"address": address, "name": name, "id": organisation.object_id(user)})
+                json!({
+                    "address": address, "name": name, "id": organisation.object_id(user),
+                    "room": organisation.is_room(user),
+                })
             })
             .collect();
         json!({

@@ -48,6 +48,8 @@ const SUBJECTS: [&str; 8] = [
 /// All mailboxes.
 pub(crate) struct Organisation {
     mailboxes: Vec<Mailbox>,
+    rooms: usize,
+    unusual: bool,
     seed: u64,
 }
 
@@ -62,12 +64,37 @@ pub(crate) enum Kind {
     Series,
     /// Confidential, in a calendar other than the default one.
     SecondCalendar,
+    /// Of Skype, its block pasted back from a mail program that made its own markup of it.
+    Reformatted,
+    /// Names two meetings.
+    Ambiguous,
+    /// Has 260 people from elsewhere.
+    TownHall,
     /// Over.
     Past,
     /// Somebody else organises it.
     Attending,
     /// No online meeting, nobody invited.
     Plain,
+}
+
+/// What the meetings of a user are, over and over.
+const MEETINGS: [Kind; 7] = [
+    Kind::Skype,
+    Kind::Teams,
+    Kind::Series,
+    Kind::Skype,
+    Kind::OtherTenant,
+    Kind::Zoom,
+    Kind::SecondCalendar,
+];
+/// Events that are to stay, from the last one backwards.
+const STAYING: [Kind; 3] = [Kind::Plain, Kind::Attending, Kind::Past];
+/// Meetings before them, in organisations that have unusual ones.
+const UNUSUAL: [Kind; 3] = [Kind::TownHall, Kind::Ambiguous, Kind::Reformatted];
+
+fn is_unusual(user: usize) -> bool {
+    user % 8 == 1
 }
 
 /// An event as it was before anybody changed it.
@@ -88,9 +115,20 @@ pub(crate) struct Blueprint {
 
 impl Organisation {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let extra = 3;
-        let mailbox = |_| Mailbox::new(settings.meetings + extra);
-        Self { mailboxes: (0..settings.users.max(2)).map(mailbox).collect(), seed: settings.seed }
+        let users = settings.users.max(2) + settings.rooms;
+        let unusual = |user| if settings.unusual && is_unusual(user) { UNUSUAL.len() } else { 0 };
+        let mailbox = |user| Mailbox::new(settings.meetings + unusual(user) + STAYING.len());
+        Self {
+            mailboxes: (0..users).map(mailbox).collect(),
+            rooms: settings.rooms,
+            unusual: settings.unusual,
+            seed: settings.seed,
+        }
+    }
+
+    /// Whether this mailbox is a room's.
+    pub(crate) fn is_room(&self, user: usize) -> bool {
+        user < self.users() && user + self.rooms >= self.users()
     }
 
     pub(crate) fn users(&self) -> usize {
@@ -101,11 +139,18 @@ impl Organisation {
         &self.mailboxes[user % self.mailboxes.len()]
     }
 
+    /// A user's address; numbers behind the last one are people from elsewhere.
     pub(crate) fn address(&self, user: usize) -> String {
-        format!("user{:05}@{DOMAIN}", user + 1)
+        match user.checked_sub(self.users()) {
+            None => format!("user{:05}@{DOMAIN}", user + 1),
+            Some(guest) => format!("guest{guest:03}@fabrikam.example"),
+        }
     }
 
     pub(crate) fn name(&self, user: usize) -> String {
+        if self.is_room(user) {
+            return format!("Room {}", user + 1);
+        }
         format!("{} {}", FIRST[user % FIRST.len()], LAST[user / FIRST.len() % LAST.len()])
     }
 
@@ -129,19 +174,11 @@ impl Organisation {
 
     /// What kind of event `number` of a user is.
     pub(crate) fn kind(&self, user: usize, number: usize) -> Kind {
-        match self.mailbox(user).len().saturating_sub(number) {
-            1 => Kind::Plain,
-            2 => Kind::Attending,
-            3 => Kind::Past,
-            _ => [
-                Kind::Skype,
-                Kind::Teams,
-                Kind::Series,
-                Kind::Skype,
-                Kind::OtherTenant,
-                Kind::Zoom,
-                Kind::SecondCalendar,
-            ][number % 7],
+        let behind = self.mailbox(user).len().saturating_sub(number + 1);
+        let unusual = UNUSUAL.iter().filter(|_| self.unusual && is_unusual(user));
+        match STAYING.iter().chain(unusual).nth(behind) {
+            Some(kind) => *kind,
+            None => MEETINGS[number % MEETINGS.len()],
         }
     }
 
@@ -157,11 +194,7 @@ impl Organisation {
         let code: String = (0..8)
             .map(|_| char::from(random.choice(*b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789").unwrap_or(b'A')))
             .collect();
-        let others = if kind == Kind::Plain { 0 } else { random.usize(1..4).min(self.users() - 1) };
-        let answers = ["Unknown", "Accept", "Tentative", "Decline"];
-        let attendees = (1..=others)
-            .map(|step| ((user + step) % self.users(), answers[random.usize(0..answers.len())]))
-            .collect();
+        let attendees = self.invited(user, kind, &mut random);
         let (body, location, properties) = content(kind, user, &code);
         Blueprint {
             kind,
@@ -178,6 +211,23 @@ impl Organisation {
     }
 }
 
+const ANSWERS: [&str; 4] = ["Unknown", "Accept", "Tentative", "Decline"];
+
+impl Organisation {
+    /// Whom an event of `user` invites at first.
+    fn invited(&self, user: usize, kind: Kind, random: &mut fastrand::Rng) -> Vec<(usize, &'static str)> {
+        let others = match kind {
+            Kind::Plain => 0,
+            Kind::TownHall => {
+                return (0..260).map(|guest| (self.users() + guest, ANSWERS[guest % 4])).collect();
+            }
+            _ => random.usize(1..4).min(self.users() - 1),
+        };
+        let mut answer = || ANSWERS[random.usize(0..ANSWERS.len())];
+        (1..=others).map(|step| ((user + step) % self.users(), answer())).collect()
+    }
+}
+
 /// Body, location and named properties of an event.
 fn content(kind: Kind, user: usize, code: &str) -> (String, String, Vec<(&'static str, String)>) {
     let before = "<p>Agenda: numbers &amp; next steps.<br>Please read the notes before.</p>";
@@ -188,8 +238,15 @@ fn content(kind: Kind, user: usize, code: &str) -> (String, String, Vec<(&'stati
         )
     };
     match kind {
-        Kind::Skype | Kind::Series | Kind::SecondCalendar | Kind::Past | Kind::Attending => {
+        Kind::Skype
+        | Kind::Series
+        | Kind::SecondCalendar
+        | Kind::Past
+        | Kind::Attending
+        | Kind::TownHall
+        | Kind::Reformatted => {
             let url = format!("https://meet.contoso.example/user{user}/{code}");
+            let block = if kind == Kind::Reformatted { reformatted_block(&url) } else { skype_block(&url) };
             let properties = vec![
                 ("OnlineMeetingExternalLink", url.clone()),
                 (
@@ -199,7 +256,7 @@ fn content(kind: Kind, user: usize, code: &str) -> (String, String, Vec<(&'stati
                 ("UCOpenedConferenceID", format!("{:032x}", user)),
                 ("UCMeetingSetting", "<UCMeetingSetting><Version>1</Version></UCMeetingSetting>".to_owned()),
             ];
-            (whole(&skype_block(&url)), "Skype Meeting; Room 7".to_owned(), properties)
+            (whole(&block), "Skype Meeting; Room 7".to_owned(), properties)
         }
         Kind::Teams | Kind::OtherTenant => {
             let tenant = if kind == Kind::Teams { TENANT } else { OTHER_TENANT };
@@ -220,6 +277,12 @@ fn content(kind: Kind, user: usize, code: &str) -> (String, String, Vec<(&'stati
                 "<p>Join Zoom Meeting<br><a href=\"{url}\">{url}</a></p><p>Meeting ID: {number}<br>Passcode: {code}</p>"
             );
             (whole(&block), url, Vec::new())
+        }
+        Kind::Ambiguous => {
+            let other: String = code.chars().rev().collect();
+            let url = |code: &str| format!("https://meet.contoso.example/user{user}/{code}");
+            let blocks = format!("{}\r\n{}", skype_block(&url(code)), skype_block(&url(&other)));
+            (whole(&blocks), String::new(), Vec::new())
         }
         Kind::Plain => (whole("<p>Nothing but work.</p>"), "Desk".to_owned(), Vec::new()),
     }
@@ -246,6 +309,16 @@ fn skype_block(url: &str) -> String {
          <p><a href=\"https://o15.officeredir.microsoft.com/r/rlidLync15?clid=1033&amp;p1=5&amp;p2=2009\">Help</a></p>\r\n\
          <p><sub><span style=\"font-size:1.0pt; color:white\">[!OC([1033])!]</span></sub></p>\r\n\
          <p><span style=\"font-size:8.0pt; color:#404040\">{dots}</span></p></div>"
+    )
+}
+
+/// The block of Skype as a mail program leaves it that knows none of its classes: no frame, no anchors, other elements.
+fn reformatted_block(url: &str) -> String {
+    format!(
+        "<blockquote type=\"cite\"><div dir=\"ltr\"><font face=\"Helvetica\" size=\"5\"><a href=\"{url}\" target=\"_blank\"><b>Join Skype\r\n Meeting</b></a></font></div>\r\n\
+         <div dir=\"ltr\">Trouble Joining? <a href=\"{url}?sl=1\">Try Skype Web App</a></div>\r\n\
+         <div dir=\"ltr\"><u>Join by phone</u></div><div dir=\"ltr\">+1 425 555 0142,,27999194# (Redmond)</div>\r\n\
+         <div dir=\"ltr\">Conference ID: <b>27999194</b></div></blockquote>"
     )
 }
 

@@ -135,7 +135,8 @@ class Mms:
 
     def meetings(self, name):
         """The outcomes of the meetings of a user's requests."""
-        rows = json.loads(self.run("history", f"{name}@example.test", "-o", "json").stdout)
+        identity = name if "@" in name else f"{name}@example.test"
+        rows = json.loads(self.run("history", identity, "-o", "json").stdout)
         return [row for row in rows if row["Entry"] == "Meeting"]
 
 

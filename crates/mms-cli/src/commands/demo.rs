@@ -1,23 +1,24 @@
 //! `mms demo`
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use mms_engine::Previewed;
 use mms_model::{
-    Clock as _, MigrationRequest, MigrationType, Platform, SourceMeetingType, SystemClock, TargetMeetingType,
+    MeetingOutcome, MigrationRequest, MigrationType, Platform, SourceMeetingType, TargetMeetingType, User,
 };
+use mms_sandbox::{Faults, Sandbox, Settings};
+use serde_json::Value as Json;
 
 use super::history::{self, reason};
 use super::migrate::{is_problem, migrate};
-use super::status;
+use super::{preview, status};
 use crate::config;
 use crate::context::Context;
-use crate::demo::organisation::{Organisation, seed};
-use crate::demo::post_box::PostBox;
-use crate::diff;
 use crate::failure::Failure;
 use crate::output::{Format, Rows, Value, print_text};
-use crate::wiring::{self, Installation};
+use crate::wiring::{self, Installation, engine_failure};
 
 /// Arguments of `mms demo`.
 #[derive(Debug, clap::Args)]
@@ -28,58 +29,89 @@ pub struct Arguments {
     pub dir: Option<PathBuf>,
 }
 
-const PEOPLE: u32 = 25;
-const MEETINGS_EACH: u32 = 14;
+const PEOPLE: usize = 25;
+const MEETINGS_EACH: usize = 14;
 const SEED: u64 = 2018;
 
 /// Failed meetings that are shown.
 const SHOWN_PROBLEMS: usize = 6;
 
-/// Makes an organisation, migrates it to Jitsi through the same engine and connectors as everything
-/// else, and shows what came of it.
+/// Makes an organisation on Exchange, half of it on a server and half of it in the cloud, moves its meetings to Teams
+/// through the same engine and connectors as everything else, and shows what came of it.
 ///
 /// # Errors
 /// The folder cannot be used. That some meetings of the demo cannot be migrated is part of it.
 pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let dir = folder(arguments.dir.as_deref())?;
-    let shown = dir.display();
-    let made =
-        seed(&dir, SystemClock.now(), PEOPLE, MEETINGS_EACH, SEED).map_err(|error| unusable(&dir, &error))?;
-    let post_box =
-        PostBox::open().await.map_err(|error| Failure::failed(format!("no port is free: {error}")))?;
-    let file = dir.join("mms.toml");
-    let text = configuration(&post_box);
-    fs::write(&file, &text).map_err(|error| unusable(&dir, &error))?;
-    let before = fs::read_to_string(&made.showcase).map_err(|error| unusable(&made.showcase, &error))?;
-    let kept = dir.join("before.ics");
-    fs::write(&kept, &before).map_err(|error| unusable(&dir, &error))?;
+    let sandbox = organisation().await?;
+    let installation = installation(&dir, &sandbox.description()).await?;
+    let users = installation.directory.users().await?;
+    let first =
+        users.first().cloned().ok_or_else(|| Failure::failed("the organisation is empty".to_owned()))?;
     print_text(&format!(
-        "{} people with {} meetings on Skype, Teams, Zoom, Webex and others\nnow have calendars in {shown}.\n\
-         Their meetings move to Jitsi Meet; attendees are told by mail\n(to a mail server in this process).\n\n",
-        made.people.len(),
-        made.meetings,
+        "{PEOPLE} people of Contoso have meetings on Skype for Business, Teams, Zoom and in\nanother tenant. 13 have \
+         their mailbox on an Exchange server (EWS), 12 in Exchange\nOnline (Graph); both are made up, and run in this \
+         process. All meetings move to Teams.\n\n"
     ))?;
-
-    let installation = wiring::open(config::parse(&text, &file).map_err(Failure::usage)?).await?;
     let migration = MigrationType {
         source: SourceMeetingType::All,
-        target: TargetMeetingType::Platform(Platform::JITSI),
+        target: TargetMeetingType::Platform(Platform::TEAMS),
     };
-    let users = installation.directory.users().await?;
+    show_invite(context, &installation, &first, &migration).await?;
     let requests = migrate(&installation, users, &migration).await?;
-
-    show_requests(context, &requests)?;
     show_problems(context, &installation, &requests).await?;
-    show_mails(&requests, &post_box)?;
-    show_invite(context, &made, &before, &kept)?;
-    // The mail server of the demo ends with it, so what is left behind tells nobody.
-    fs::write(&file, without_mail(&text)).map_err(|error| unusable(&dir, &error))?;
-    let first = made.people.first().map_or("IDENTITY", |person| person.upn.as_str());
+    show_mails(&sandbox.state(), &requests)?;
     print_text(&format!(
-        "Go on in that folder:\n  cd {shown}\n  mms status --state failed\n  mms history {first}\n  \
-         mms migrate --all --to Jitsi   # a second run: nothing is left to do\n  mms rollback {first}\n\
-         Your own calendars: `mms config init`, then `mms doctor` and `mms preview`.\n"
-    ))
+        "The organisation ends with the demo; its records stay:\n  cd {}\n  mms status --state failed\n  \
+         mms history {2} --meetings\nAn organisation to try everything on: `mms sandbox` ({1}).\n\
+         Your own calendars: `mms config init`, then `mms doctor` and `mms preview`.\n\n",
+        dir.display(),
+        "docs/ews.md",
+        first.upn,
+    ))?;
+    show_requests(context, &requests)
+}
+
+/// Exchange, with the latency of a network and answers that come in while somebody else writes.
+async fn organisation() -> Result<Sandbox, Failure> {
+    let settings =
+        Settings { users: PEOPLE, meetings: MEETINGS_EACH, seed: SEED, unusual: true, ..Settings::default() };
+    let sandbox = Sandbox::start(&settings)
+        .await
+        .map_err(|error| Failure::failed(format!("no port is free: {error}")))?;
+    sandbox.set_faults(Faults { latency_ms: 20, limits: true, answers_meanwhile: 0.1, ..Faults::default() });
+    Ok(sandbox)
+}
+
+/// An installation of MMS for the organisation, in a folder of its own.
+async fn installation(dir: &Path, organisation: &Json) -> Result<Installation, Failure> {
+    let said = |pointer: &str| organisation.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
+    let secret = |name: &str, text: &str| write(&dir.join(name), text);
+    secret("client-secret", said("/client/secret"))?;
+    secret("ews-password", said("/account/password"))?;
+    let mut users = "upn,display_name,addresses,calendar\n".to_owned();
+    let people =
+        organisation.pointer("/users").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+    for (number, person) in people.iter().enumerate() {
+        let (address, name) =
+            (person["address"].as_str().unwrap_or_default(), person["name"].as_str().unwrap_or_default());
+        let calendar = if number % 2 == 0 { "office" } else { "cloud" };
+        users.push_str(&format!("{address},{name},{address},{calendar}\n"));
+    }
+    write(&dir.join("users.csv"), &users)?;
+    let file = dir.join("mms.toml");
+    let text = configuration(&said);
+    write(&file, &text)?;
+    wiring::open(config::parse(&text, &file).map_err(Failure::usage)?).await
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| unusable(path, &error))
 }
 
 /// A folder that holds nothing else.
@@ -110,30 +142,34 @@ fn unusable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::failed(format!("{} cannot be used: {error}; name another folder with --dir", path.display()))
 }
 
-fn configuration(post_box: &PostBox) -> String {
+fn configuration<'o>(said: &dyn Fn(&str) -> &'o str) -> String {
+    let access = format!(
+        "tenant = \"{}\"\nclient_id = \"{}\"\nsecret_file = \"client-secret\"\nurl = \"{2}\"\nauthority = \"{2}\"\n",
+        said("/tenant"),
+        said("/client/id"),
+        said("/authority")
+    );
     format!(
-        "# Written by `mms demo`.\n[organisation]\ndomains = [\"contoso.example\"]\n\n\
-         [directory]\nfile = \"directory.csv\"\n\n\
-         [calendar.files]\nkind = \"ics\"\nroot = \"calendars\"\n\n\
-         [platform.Jitsi]\nkind = \"jitsi\"\nurl = \"https://meet.contoso.example\"\n\n\
-         [store]\npath = \"state/mms.db\"\n\n\
-         [smtp]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n",
-        post_box.port()
+        "# Written by `mms demo`.\n[organisation]\ndomains = [\"{domain}\"]\n\n\
+         [directory]\nfile = \"users.csv\"\n\n\
+         [calendar.office]\nkind = \"ews\"\nurl = \"{ews}\"\n\
+         auth = {{ type = \"basic\", user = '{account}', password_file = \"ews-password\" }}\n\n\
+         [calendar.cloud]\nkind = \"graph\"\n{access}\n\
+         [platform.Teams]\nkind = \"teams\"\n{access}\n\
+         [recognise]\nhosts = {{ SfB = [\"meet.{domain}\"] }}\n\n\
+         [store]\npath = \"state/mms.db\"\n",
+        domain = said("/domain"),
+        ews = said("/ews"),
+        account = said("/account/user"),
     )
 }
 
-fn without_mail(configuration: &str) -> String {
-    let kept = configuration.split("[smtp]").next().unwrap_or_default();
-    format!("{kept}[engine]\nnotify = \"none\"\n")
-}
-
 fn show_requests(context: &Context, requests: &[MigrationRequest]) -> Result<(), Failure> {
-    context.output.print(&status::summary_rows(&status::summarise(requests)), Format::Table, "")?;
-    print_text("\n")?;
     if let Some(first) = requests.first() {
         context.output.print(&status::record_rows(std::slice::from_ref(first)), Format::List, "")?;
+        print_text("\n")?;
     }
-    print_text("\n")
+    context.output.print(&status::summary_rows(&status::summarise(requests)), Format::Table, "")
 }
 
 async fn show_problems(
@@ -162,25 +198,37 @@ async fn show_problems(
     print_text("\n")
 }
 
-fn show_mails(requests: &[MigrationRequest], post_box: &PostBox) -> Result<(), Failure> {
-    let (mails, most) = post_box.taken();
-    let invites: u64 = requests.iter().map(|request| request.counts.invites).sum();
+/// Whom Exchange told, by its own count.
+fn show_mails(state: &Json, requests: &[MigrationRequest]) -> Result<(), Failure> {
+    let mails = state["mails"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let counts = || mails.iter().filter_map(|mail| mail["count"].as_u64());
+    let meetings: u64 = requests.iter().map(|request| request.counts.invites).sum();
     print_text(&format!(
-        "{mails} mails told the attendees of {invites} meetings;\nthe most that one got for one meeting: {most}.\n\n"
+        "{meetings} meetings moved. Exchange sent their attendees {} updates, and nobody got the same one\ntwice (the most: \
+         {}), in {} requests of MMS.\n\n",
+        counts().sum::<u64>(),
+        counts().max().unwrap_or_default(),
+        state["requestsInAll"]
     ))
 }
 
-fn show_invite(context: &Context, made: &Organisation, before: &str, kept: &Path) -> Result<(), Failure> {
-    let after = fs::read_to_string(&made.showcase).map_err(|error| unusable(&made.showcase, &error))?;
-    print_text(&format!(
-        "One invite, before: {}\n           after:  {}\n\n{}\n",
-        kept.display(),
-        made.showcase.display(),
-        diff::lines(&readable(before), &readable(&after), context.output.style())
-    ))
-}
-
-/// An iCalendar text with its lines unfolded and the line breaks of its values shown as such.
-fn readable(ics: &str) -> String {
-    ics.replace("\r\n ", "").replace("\\n", "\n").replace("\\,", ",").replace("\\;", ";")
+/// One invite before it moves, and what will become of it.
+async fn show_invite(
+    context: &Context,
+    installation: &Installation,
+    user: &User,
+    migration: &MigrationType,
+) -> Result<(), Failure> {
+    let mut shown: Option<Previewed> = None;
+    let mut take = |one: Previewed| {
+        let is_skype = one.record.platform.as_deref() == Some(Platform::SFB.name());
+        if shown.is_none() && is_skype && one.record.outcome == MeetingOutcome::Migrated {
+            shown = Some(one);
+        }
+    };
+    installation.engine.preview(user, migration, &mut take).await.map_err(engine_failure)?;
+    match shown {
+        Some(one) => print_text(&preview::with_diff(&user.upn, &one, context.output.style())),
+        None => Ok(()),
+    }
 }

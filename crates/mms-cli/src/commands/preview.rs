@@ -131,7 +131,8 @@ fn instance(id: &InstanceId) -> &str {
     }
 }
 
-fn with_diff(upn: &str, planned: &Previewed, style: Style) -> String {
+/// A plan in words, and the lines that it changes.
+pub fn with_diff(upn: &str, planned: &Previewed, style: Style) -> String {
     let record = &planned.record;
     let heading = format!("{}: {}: {}", one_line(upn), one_line(&record.title()), outcome(planned));
     let mut text = format!("{}\n", style.heading(&heading));

@@ -16,9 +16,16 @@ pub struct Arguments {
     /// How many users the organisation has.
     #[arg(long, value_name = "N", default_value_t = 25)]
     pub users: usize,
+    /// How many rooms that organise meetings as users do; they are listed behind the users.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub rooms: usize,
     /// How many meetings to come each user organises, beside a few that are to stay as they are.
     #[arg(long, value_name = "M", default_value_t = 12)]
     pub meetings: usize,
+    /// Give every eighth user, from the second one on, a meeting with two links, one for 260 people, and one whose block
+    /// went through another program.
+    #[arg(long)]
+    pub unusual: bool,
     /// The same seed makes the same organisation.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
@@ -32,10 +39,12 @@ pub struct Arguments {
 /// # Errors
 /// The address cannot be listened on.
 pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let &Arguments { listen, users, meetings, seed, tls } = arguments;
+    let &Arguments { listen, users, rooms, meetings, unusual, seed, tls } = arguments;
     let failed =
         |error| Failure::failed(format!("{listen} cannot be served: {error}; name another with --listen"));
-    let sandbox = Sandbox::start(&Settings { listen, users, meetings, seed, tls }).await.map_err(failed)?;
+    let sandbox = Sandbox::start(&Settings { listen, users, rooms, meetings, unusual, seed, tls })
+        .await
+        .map_err(failed)?;
     print_text(&format!("{}\n", sandbox.description()))?;
     sandbox.ended().await.map_err(failed)
 }

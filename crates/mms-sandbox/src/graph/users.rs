@@ -117,7 +117,9 @@ fn properties(organisation: &Organisation, user: usize) -> Value {
     let logon = address.split('@').next().unwrap_or_default();
     json!({
         "id": organisation.object_id(user), "displayName": name, "givenName": given, "surname": surname,
-        "mail": address, "userPrincipalName": address, "businessPhones": [], "accountEnabled": true,
+        "mail": address, "userPrincipalName": address, "businessPhones": [],
+        // Nobody signs in as a room.
+        "accountEnabled": !organisation.is_room(user),
         "userType": "Member", "otherMails": [], "assignedPlans": [{"service": "exchange", "capabilityStatus": "Enabled", "servicePlanId": "efb87545-963c-4e0d-99df-69c6916d9eb0"}],
         "proxyAddresses": [format!("SMTP:{address}"), format!("smtp:{logon}@mail.{}", crate::organisation::DOMAIN)],
         "imAddresses": [address], "onPremisesSamAccountName": logon, "onPremisesDomainName": crate::organisation::DOMAIN,
