@@ -1,4 +1,5 @@
-//! A simulated organisation that speaks Exchange Web Services and Microsoft Graph, to try MMS without a server and to test it.
+//! A simulated organisation that speaks Exchange Web Services, Microsoft Graph and the LDAP of Active Directory, to try MMS
+//! without a server and to test it.
 //!
 //! It is honest: where Exchange would refuse (a stale change key, a property that cannot be written, a missing
 //! permission), it refuses with the same response code. It depends on no other crate of MMS, so that it cannot share a
@@ -8,6 +9,7 @@ mod ews;
 mod faults;
 mod graph;
 mod item;
+mod ldap;
 mod mailbox;
 mod organisation;
 mod state;
@@ -33,6 +35,8 @@ use tls::TlsListener;
 pub struct Settings {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where to listen for LDAP; port 0 takes a free one.
+    pub ldap: SocketAddr,
     /// How many users.
     pub users: usize,
     /// How many rooms that organise meetings, too; they are numbered behind the users.
@@ -52,6 +56,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ldap: SocketAddr::from(([127, 0, 0, 1], 0)),
             users: 25,
             rooms: 0,
             meetings: 12,
@@ -69,6 +74,7 @@ pub struct Sandbox {
     certificate: Option<String>,
     shared: Arc<Shared>,
     serving: JoinHandle<std::io::Result<()>>,
+    directory: ldap::Directory,
 }
 
 impl Sandbox {
@@ -80,6 +86,7 @@ impl Sandbox {
         let listener = TcpListener::bind(settings.listen).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(Organisation::new(settings), settings.tls));
+        let directory = ldap::Directory::start(settings.ldap, settings.tls, Arc::clone(&shared)).await?;
         let router = Router::new()
             .route("/EWS/Exchange.asmx", post(ews::serve))
             // DavMail spells it so.
@@ -95,7 +102,7 @@ impl Sandbox {
         } else {
             (tokio::spawn(async move { axum::serve(listener, router).await }), None)
         };
-        Ok(Self { address, certificate, shared, serving })
+        Ok(Self { address, certificate, shared, serving, directory })
     }
 
     /// Where it is and who is in it: every URL, the account and its password, the users.
@@ -122,6 +129,7 @@ impl Sandbox {
             "faults": format!("{base}/sandbox/faults"),
             "account": {"user": organisation::ACCOUNT, "password": organisation::PASSWORD},
             "domain": organisation::DOMAIN,
+            "ldap": self.directory.describe(),
             "certificate": self.certificate,
             "users": users,
         })
