@@ -1,5 +1,5 @@
-//! The LDAP directory against slapd with the attributes of Active Directory, and in `./test all` against Samba, which is
-//! an Active Directory.
+//! The LDAP directory against slapd with the attributes of Active Directory, in `./test all` against Samba, which is an
+//! Active Directory, and against the sandbox.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::os::unix::fs::MetadataExt as _;
@@ -8,6 +8,7 @@ use mms_connectors::directory::ldap::{LdapDirectory, LdapDirectorySettings, diag
 use mms_connectors::transport::SecretText;
 use mms_model::port::Directory as _;
 use mms_model::{Code, ErrorKind, User};
+use mms_sandbox::Sandbox;
 use mms_testkit::DirectoryServer;
 
 /// Users with mailboxes of each kind, named as the launcher knows them. The first two have one on a server and one in
@@ -217,4 +218,96 @@ async fn active_directory_is_read_as_slapd_is() {
     assert_eq!(others, ["mms@example.test", "nobox@example.test", "odd@example.test"]);
     let catalog = LdapDirectorySettings { url: format!("{}:3269", server.tls_url), ..settings(&server) };
     assert_eq!(open(catalog).users().await.unwrap().len(), 1110);
+}
+
+async fn sandbox(users: usize, rooms: usize, tls: bool) -> Sandbox {
+    let settings = mms_sandbox::Settings { users, rooms, tls, meetings: 0, ..Default::default() };
+    Sandbox::start(&settings).await.unwrap()
+}
+
+/// As the sandbox describes itself; everything but that is the default.
+fn settings_of(sandbox: &Sandbox) -> LdapDirectorySettings {
+    let description = sandbox.description();
+    let ldap = &description["ldap"];
+    let text = format!(
+        "url = {}\nbase = {}\nuser = {}\ncalendar_on_premises = \"office\"\ncalendar_online = \"cloud\"\n\
+         calendar = \"none\"\n",
+        ldap["url"], ldap["base"], ldap["user"]
+    );
+    let mut settings: LdapDirectorySettings = toml::from_str(&text).unwrap();
+    settings.password = Some(SecretText::new(ldap["password"].as_str().unwrap()));
+    settings
+}
+
+#[tokio::test]
+async fn the_sandbox_has_every_form_of_identity() {
+    let sandbox = sandbox(3, 2, false).await;
+    let directory = open(settings_of(&sandbox));
+    let user = resolve(&directory, "user00002@contoso.example").await.unwrap();
+    assert_eq!(user.id.to_string(), sandbox.description()["users"][1]["id"].as_str().unwrap());
+    assert_eq!(user.logon.as_deref(), Some("CONTOSO\\user00002"));
+    assert_eq!(user.addresses.len(), 2);
+    assert_eq!(user.calendar.as_ref().unwrap().connector, "cloud");
+    for identity in [
+        "sip:USER00002@contoso.example",
+        "user00002@mail.contoso.example",
+        "contoso\\user00002",
+        "Bernd Adler",
+        "Bernd*",
+        "CN=Bernd Adler,OU=Staff,DC=contoso,DC=example",
+        &user.id.to_string(),
+    ] {
+        assert_eq!(resolve(&directory, identity).await.as_ref(), Ok(&user), "{identity}");
+    }
+    for identity in ["user00009@contoso.example", "OTHER\\user00002", "CN=No,OU=Staff,DC=contoso,DC=example"]
+    {
+        assert_eq!(resolve(&directory, identity).await.unwrap_err().0, Code::UserNotFound, "{identity}");
+    }
+    assert_eq!(resolve(&directory, "*Adler").await.unwrap_err().0, Code::UserAmbiguous);
+    let calendars: Vec<String> = directory
+        .users()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|user| format!("{} {}", user.upn, user.calendar.unwrap().connector))
+        .collect();
+    let wanted = [
+        "mms@contoso.example none",
+        "user00001@contoso.example office",
+        "user00002@contoso.example cloud",
+        "user00003@contoso.example office",
+        "user00004@contoso.example cloud",
+        "user00005@contoso.example office",
+    ];
+    assert_eq!(calendars, wanted, "the last two are rooms");
+}
+
+#[tokio::test]
+async fn the_sandbox_lists_thousands_in_pages() {
+    let sandbox = sandbox(2500, 0, false).await;
+    for page_size in [7, 1000] {
+        let users = open(LdapDirectorySettings { page_size, ..settings_of(&sandbox) }).users().await.unwrap();
+        assert_eq!(users.len(), 2501, "the service account is a user, too");
+    }
+    let searches = sandbox.state()["requests"]["ldap search"].as_u64().unwrap();
+    assert_eq!(searches, 2 * 2 + 2501 / 7 + 1 + 3, "pages, and twice the two that ask for the domains");
+}
+
+#[tokio::test]
+async fn the_sandbox_refuses_as_a_domain_controller_does() {
+    let sandbox = sandbox(2, 0, true).await;
+    let certificate = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(certificate.path(), sandbox.description()["certificate"].as_str().unwrap()).unwrap();
+    let untrusting = settings_of(&sandbox);
+    assert!(untrusting.url.starts_with("ldaps://"), "{}", untrusting.url);
+    let (_, told) = refused(untrusting.clone()).await;
+    assert!(told.contains("ca_file"), "{told}");
+    let trusting = LdapDirectorySettings { ca_file: Some(certificate.path().to_owned()), ..untrusting };
+    assert_eq!(open(trusting.clone()).users().await.unwrap().len(), 3);
+    let wrong = LdapDirectorySettings { password: Some(SecretText::new("no-such-pw")), ..trusting.clone() };
+    let (kind, told) = refused(wrong).await;
+    assert!(kind == ErrorKind::Unauthorised && told.contains("correct user and password_file"), "{told}");
+    let nowhere = LdapDirectorySettings { base: "OU=No,DC=contoso,DC=example".to_owned(), ..trusting };
+    let (_, told) = refused(nowhere).await;
+    assert!(told.contains("there is no OU=No,DC=contoso,DC=example"), "{told}");
 }

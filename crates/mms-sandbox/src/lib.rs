@@ -105,7 +105,7 @@ impl Sandbox {
         Ok(Self { address, certificate, shared, serving, directory })
     }
 
-    /// Where it is and who is in it: every URL, the account and its password, the users.
+    /// Where it is and who is in it: every URL, the account and its password, the certificates, the users.
     pub fn description(&self) -> Value {
         let base = format!("{}://{}", self.shared.scheme(), self.address);
         let organisation = &self.shared.organisation;
@@ -118,6 +118,8 @@ impl Sandbox {
                 })
             })
             .collect();
+        // LDAP, which may listen at another address, has one of its own.
+        let certificates = self.certificate.as_deref().zip(self.directory.certificate());
         json!({
             "ews": format!("{base}/EWS/Exchange.asmx"),
             "graph": format!("{base}/v1.0"),
@@ -130,7 +132,7 @@ impl Sandbox {
             "account": {"user": organisation::ACCOUNT, "password": organisation::PASSWORD},
             "domain": organisation::DOMAIN,
             "ldap": self.directory.describe(),
-            "certificate": self.certificate,
+            "certificate": certificates.map(|(http, ldap)| format!("{http}{ldap}")),
             "users": users,
         })
     }

@@ -73,8 +73,12 @@ impl Directory {
             "base": tree::BASE,
             "user": format!("{}@{DOMAIN}", tree::LOGON),
             "password": PASSWORD,
-            "certificate": self.certificate,
         })
+    }
+
+    /// The certificate that it serves with.
+    pub(crate) fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
     }
 }
 
