@@ -119,9 +119,13 @@ impl<'b> Plan<'b> {
 
     /// Where the rest of the tree is found that this search would have gone through.
     pub(super) fn elsewhere(&self) -> Option<String> {
+        let scope = match self.search.scope {
+            Scope::Base => return None,
+            Scope::One => "??base",
+            Scope::Subtree => "",
+        };
         let is_domain = Name::parse(BASE).is_some_and(|domain| domain == self.base);
-        (is_domain && self.search.scope == Scope::Subtree)
-            .then(|| format!("ldap://{DOMAIN}/CN=Configuration,{BASE}"))
+        is_domain.then(|| format!("ldap://{DOMAIN}/CN=Configuration,{BASE}{scope}"))
     }
 
     /// How the search ends, and the cookie of the next page, where entries from the number `next` on were not looked at

@@ -120,7 +120,7 @@ impl Client {
     }
 
     /// The server ends the connection because of what it was sent.
-    async fn is_cut_off(mut self, sent: &[u8]) {
+    async fn cut_off_by(mut self, sent: &[u8]) {
         self.stream.write_all(sent).await.unwrap();
         let answer = self.next().await.unwrap();
         assert_eq!((answer.tag, answer.code()), (0x78, 2), "{sent:?}");
@@ -250,7 +250,7 @@ async fn what_is_no_ldap_ends_the_connection() {
         &message(2, &ber::element(0x60, &[&ber::integer(3), &ber::octets([0xff])]), &[]),
         &message(2, &[0x42, 0], &ber::element(0xa0, &[&ber::octets("x")])),
     ] {
-        Client::signed_in(2).await.is_cut_off(sent).await;
+        Client::signed_in(2).await.cut_off_by(sent).await;
     }
 }
 
