@@ -58,7 +58,7 @@ def test_the_configurations_of_the_readme_are_sound(tmp_path):
         assert answer.returncode == 0, f"{block}\n{answer.stdout}{answer.stderr}"
 
 
-@pytest.mark.parametrize("document", ["caldav", "ics-folders", "jitsi", "template-platform", "smtp"])
+@pytest.mark.parametrize("document", ["caldav", "ics-folders", "jitsi", "skype", "template-platform", "smtp"])
 def test_the_sections_of_the_documents_are_sound(document, tmp_path):
     blocks = toml_blocks(f"docs/{document}.md")
     text = "\n".join(blocks).replace("/srv/calendars", ".")

@@ -1,12 +1,21 @@
 """Exchange: the sandbox as clients see it that we did not write, and migrations as these clients see them afterwards."""
 
 import asyncio
+import base64
 import json
+import re
 import subprocess
+from collections import Counter
+from datetime import timedelta
 
+import icalendar
 import pytest
 import requests
-from exchangelib.errors import ErrorInvalidPropertySet, ErrorIrresolvableConflict, ErrorNonExistentMailbox
+from dateutil.rrule import rrulestr
+from exchangelib import UTC, EWSDateTime, FolderCollection, Q
+from exchangelib.errors import (
+    ErrorCalendarFolderIsInvalidForCalendarView, ErrorCalendarViewRangeTooBig, ErrorInvalidPropertySet,
+    ErrorIrresolvableConflict, ErrorNonExistentMailbox)
 from kiota_abstractions.authentication import AnonymousAuthenticationProvider
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.headers_collection import HeadersCollection
@@ -21,7 +30,10 @@ from msgraph.graph_service_client import GraphServiceClient
 
 from support.mms import ROOT, Mms
 from support.sandbox import Sandbox
+from support.servers import DavMail
 
+#: A link to an online meeting, in plain text.
+JOIN = re.compile(r"https://(?:meet\.contoso\.example|contoso\.zoom\.us/j|teams\.microsoft\.com/l/meetup-join)/[^>\s]+")
 OLD = ["meet.contoso.example", "contoso.zoom.us", "27999194", "pA7xk2"]
 
 
@@ -93,6 +105,154 @@ def test_exchangelib_lists_reads_and_changes_items(sandbox):
     sandbox.faults(vanished=sandbox.address(2))
     with pytest.raises(ErrorNonExistentMailbox):
         list(sandbox.mailbox(2).calendar.all())
+
+
+def test_exchangelib_views_the_occurrences_of_a_span(sandbox):
+    calendar = sandbox.mailbox(1).calendar
+    start, end = EWSDateTime(2030, 1, 1, tzinfo=UTC), EWSDateTime(2031, 1, 1, tzinfo=UTC)
+    seen = list(calendar.view(start, end))
+    assert [item.start for item in seen] == sorted(item.start for item in seen)
+    assert Counter(item.type for item in seen) == {"Single": 12, "Occurrence": 38, "Exception": 2}, "no masters"
+    master = next(item for item in calendar.all() if item.type == "RecurringMaster")
+    occurrences = [item for item in seen if item.uid == master.uid]
+    week = timedelta(days=7)
+    assert [item.original_start - master.start for item in occurrences] == [week * number for number in range(20)]
+    moved = [item for item in occurrences if item.start != item.original_start]
+    assert [item.type for item in moved] == ["Exception"] and moved[0].id == master.modified_occurrences[0].id
+    third = list(calendar.view(moved[0].start, moved[0].end))
+    assert moved[0].id in {item.id for item in third} and len(third) < 5
+    assert len(list(calendar.view(start, end, max_items=5))) == 5
+    with pytest.raises(ErrorCalendarViewRangeTooBig):
+        list(calendar.view(start, EWSDateTime(2033, 1, 1, tzinfo=UTC)))
+    with pytest.raises(ErrorCalendarFolderIsInvalidForCalendarView):
+        list(FolderCollection(calendar.account, [calendar.account.inbox]).view(start, end))
+
+
+def test_exchangelib_restricts_and_sorts(sandbox):
+    calendar = sandbox.mailbox(1).calendar
+    everything = list(calendar.all())
+    middle = sorted(item.start for item in everything)[7]
+    later = list(calendar.filter(start__gt=middle).order_by("-start"))
+    assert [item.start for item in later] == sorted((i.start for i in everything if i.start > middle), reverse=True)
+    assert {i.id for i in calendar.filter(start__lte=middle)} == {i.id for i in everything} - {i.id for i in later}
+    assert {i.subject for i in calendar.filter(subject__icontains="BUDGET")} == {
+        i.subject for i in everything if "budget" in i.subject.lower()}
+    one = everything[3]
+    assert [i.id for i in calendar.filter(subject=one.subject, end=one.end)] == [one.id]
+    assert [i.id for i in calendar.filter(Q(subject=one.subject) & ~Q(location="elsewhere"))] == [one.id]
+    skype = {i.id for i in everything if i.skype_url}
+    assert {i.id for i in calendar.filter(skype_url__exists=True)} == skype
+    assert {i.id for i in calendar.filter(skype_url__startswith="https://meet.")} == skype
+    assert [i.id for i in calendar.filter(global_object_id=bytes.fromhex(one.uid))] == [one.id]
+    assert calendar.filter(start__gt=middle).count() == len(later)
+
+
+CALENDAR = '<t:DistinguishedFolderId Id="calendar"/>'
+ITEM_SHAPE = '<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>'
+YEAR = '<m:CalendarView StartDate="2030-01-01T00:00:00Z" EndDate="2031-01-01T00:00:00Z"/>'
+SUBJECT = '<m:Restriction><t:Exists><t:FieldURI FieldURI="item:Subject"/></t:Exists></m:Restriction>'
+ITEM = ('<t:CalendarItem>{}<t:Start>2030-01-01T00:00:00Z</t:Start><t:End>2030-01-02T00:00:00Z</t:End>'
+        '<t:StartTimeZone Id="{}"/></t:CalendarItem>')
+
+
+def find_item(inside, folder=CALENDAR):
+    return (f'<m:FindItem Traversal="Shallow">{ITEM_SHAPE}{inside}<m:ParentFolderIds>{folder}</m:ParentFolderIds>'
+            '</m:FindItem>')
+
+
+def create_folder(name):
+    return ('<m:CreateFolder><m:ParentFolderId><t:DistinguishedFolderId Id="msgfolderroot"/></m:ParentFolderId><m:Folders>'
+            f'<t:CalendarFolder><t:DisplayName>{name}</t:DisplayName></t:CalendarFolder></m:Folders></m:CreateFolder>')
+
+
+def create_item(folder, subject="", zone="UTC", sends='SendMeetingInvitations="SendToNone"'):
+    return (f'<m:CreateItem {sends}><m:SavedItemFolderId>{folder}</m:SavedItemFolderId><m:Items>'
+            f'{ITEM.format(subject, zone)}</m:Items></m:CreateItem>')
+
+
+def delete_folder(folder):
+    return f'<m:DeleteFolder DeleteType="HardDelete"><m:FolderIds>{folder}</m:FolderIds></m:DeleteFolder>'
+
+
+def ask(sandbox, body, number=1):
+    """What EWS answers to a user under the path that DavMail takes, and its codes."""
+    user = sandbox.ready["users"][number]
+    text = ('<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" '
+            'xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" '
+            'xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">'
+            f'<s:Body>{body}</s:Body></s:Envelope>')
+    answer = requests.post(sandbox.ready["ews"].replace("/EWS/Exchange.asmx", "/ews/exchange.asmx"), data=text.encode(),
+                           auth=(user["address"].upper(), user["password"]), timeout=30).text
+    return answer, re.findall(r"ResponseCode[^>]*>(\w+)<", answer)
+
+
+@pytest.mark.parametrize(("body", "code"), [
+    (find_item(YEAR + SUBJECT), "ErrorInvalidOperation"),
+    (find_item(YEAR.replace("2031", "2029")), "ErrorCalendarEndDateIsEarlierThanStartDate"),
+    (find_item(YEAR, '<t:DistinguishedFolderId Id="inbox"/>'), "ErrorCalendarFolderIsInvalidForCalendarView"),
+    (find_item("<m:QueryString>budget</m:QueryString>"), "ErrorInvalidRequest"),
+    (find_item(SUBJECT.replace("item:Subject", "calendar:UID")), "ErrorUnsupportedPathForQuery"),
+    (find_item('<m:SortOrder><t:FieldOrder Order="Ascending"><t:FieldURI FieldURI="calendar:UID"/></t:FieldOrder></m:SortOrder>'),
+     "ErrorUnsupportedPathForSortGroup"),
+    (find_item("", CALENDAR.replace("/>", "><t:Mailbox><t:EmailAddress>user00001@contoso.example</t:EmailAddress>"
+                                    "</t:Mailbox></t:DistinguishedFolderId>")), "ErrorFolderNotFound"),
+    (create_item(CALENDAR), "ErrorInvalidRequest"),
+    (create_item(CALENDAR, sends=""), "ErrorSendMeetingInvitationsRequired"),
+    (create_item(CALENDAR, "<t:RequiredAttendees/>"), "ErrorInvalidRequest"),
+    (delete_folder(CALENDAR), "ErrorDeleteDistinguishedFolder"),
+    ('<m:GetUserConfiguration><m:UserConfigurationName Name="Other"><t:DistinguishedFolderId Id="root"/>'
+     '</m:UserConfigurationName></m:GetUserConfiguration>', "ErrorItemNotFound"),
+    ('<m:ConvertId DestinationFormat="EwsId"><m:SourceIds><t:AlternateId Format="EwsId" Id="no" Mailbox="a@b"/>'
+     '</m:SourceIds></m:ConvertId>', "ErrorInvalidIdMalformed"),
+    ("<m:SyncFolderItems/>", "ErrorSchemaValidation")])
+def test_the_sandbox_refuses_by_name_what_it_does_not_do(sandbox, body, code):
+    answer, codes = ask(sandbox, body)
+    assert codes == [code], answer
+
+
+def test_a_folder_that_a_client_makes_is_there_until_it_is_deleted(sandbox):
+    answer, codes = ask(sandbox, create_folder("for a while"))
+    assert codes == ["NoError"], answer
+    folder = re.search(r"<t:FolderId Id=[^>]*/>", answer)[0]
+    assert ask(sandbox, create_folder("For A While"))[1] == ["ErrorFolderExists"]
+    assert ask(sandbox, create_item(folder, zone="Mars Standard Time"))[1] == ["ErrorTimeZone"]
+    answer, codes = ask(sandbox, create_item(folder, "<t:Subject>zone</t:Subject>"))
+    assert codes == ["NoError"], answer
+    item = re.search(r"<t:ItemId Id=[^>]*/>", answer)[0]
+    assert item in ask(sandbox, find_item(SUBJECT, folder))[0]
+    assert item in ask(sandbox, find_item(YEAR.replace("2030-", "2029-"), folder))[0]
+    read = ('<m:GetItem><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>'
+            f'</m:ItemShape><m:ItemIds>{item}</m:ItemIds></m:GetItem>')
+    content = base64.b64decode(re.search(r"<t:MimeContent[^>]*>([^<]*)<", ask(sandbox, read)[0])[1])
+    assert b"BEGIN:VTIMEZONE\r\nTZID:UTC\r\n" in content and b"SUMMARY;LANGUAGE=en-US:zone\r\n" in content
+    assert ask(sandbox, read, number=2)[1] == ["ErrorItemNotFound"], "somebody else's"
+    assert ask(sandbox, delete_folder(folder), number=2)[1] == ["ErrorFolderNotFound"]
+    assert ask(sandbox, delete_folder(folder))[1] == ["NoError"]
+    assert ask(sandbox, read)[1] == ["ErrorItemNotFound"]
+    codes = [ask(sandbox, create_folder(f"folder {number}"))[1] for number in range(20)]
+    assert codes.count(["ErrorQuotaExceeded"]) == 4
+
+
+def test_the_mime_content_is_icalendar(sandbox):
+    mailbox = sandbox.mailbox(1)
+    items = list(mailbox.calendar.all())
+    for item in items:
+        calendar = icalendar.Calendar.from_ical(item.mime_content)
+        assert calendar["METHOD"] == "PUBLISH" and calendar.walk("VTIMEZONE")
+        assert all(len(line) <= 75 for line in item.mime_content.split(b"\r\n"))
+        master, *exceptions = calendar.walk("VEVENT")
+        assert (master["UID"], master["SUMMARY"], master["LOCATION"]) == (item.uid, item.subject, item.location)
+        assert (master["DTSTART"].dt, master["DTEND"].dt) == (item.start, item.end)
+        assert "ATTENDEE" not in master, "as Exchange does it"
+        assert ("ORGANIZER" in master) == bool(item.required_attendees)
+        assert "X-ALT-DESC" not in master and "Agenda: numbers & next steps.\n" in master["DESCRIPTION"]
+        assert master.get("X-MICROSOFT-SKYPETEAMSMEETINGURL") == item.teams_url
+        assert len(exceptions) == (item.type == "RecurringMaster")
+        for exception in exceptions:
+            occurrence, = item.modified_occurrences
+            assert (exception["RECURRENCE-ID"].dt, exception["DTSTART"].dt) == (occurrence.original_start, occurrence.start)
+            days = rrulestr(master["RRULE"].to_ical().decode(), dtstart=item.start)
+            assert exception["RECURRENCE-ID"].dt in days and days.count() == 20
 
 
 def test_msgraph_sdk_pages_through_events_and_changes_one(sandbox):
@@ -190,6 +350,8 @@ def test_mailboxes_move_to_teams_and_other_clients_see_it(tmp_path, sandbox):
         assert "Agenda: numbers &amp; next steps." in item.body and "wiki.contoso.example/minutes" in item.body
         assert item.teams_url and item.teams_url.replace("&", "&amp;") in item.body, item.body
         if was.skype_url:
+            for said in ("Meeting ID: ", "Passcode: ", "Phone conference ID: ", "Find a local number", "Meeting options"):
+                assert said in item.body, item.body
             assert not item.skype_url and item.location == "Microsoft Teams Meeting; Room 7"
             assert not any(old in item.body for old in OLD), item.body
     for event in events_of(sandbox, 0):
@@ -199,6 +361,78 @@ def test_mailboxes_move_to_teams_and_other_clients_see_it(tmp_path, sandbox):
     assert max(told.values()) == 1, told
     mms.run("migrate", "--all", "--to", "Teams")
     assert sandbox.mails() == told, "a second run tells nobody"
+
+
+def components(event):
+    """The components of an event by the day that they stand for; the master and single ones have none."""
+    found = event.icalendar_instance.walk("VEVENT")
+    return {component["RECURRENCE-ID"].dt if "RECURRENCE-ID" in component else None: component for component in found}
+
+
+def answers(component):
+    invited = component.get("ATTENDEE", [])
+    invited = invited if isinstance(invited, list) else [invited]
+    return {str(attendee): attendee.params["PARTSTAT"] for attendee in invited}
+
+
+def moves(sandbox, component):
+    """Whether the sandbox's user 1 organises it online, to come, and not in the tenant's own Teams already."""
+    link = JOIN.search(component["DESCRIPTION"])
+    return (str(component.get("ORGANIZER", "")) == f"mailto:{sandbox.address(1)}"
+            and component["DTSTART"].dt.year >= 2030 and link and sandbox.ready["tenant"] not in link[0])
+
+
+def test_davmail_shows_the_migrated_calendar_over_caldav(tmp_path, sandbox):
+    with DavMail(sandbox) as davmail:
+        before = davmail.events(1)
+        assert len(before) == 17 and before.keys() == {
+            item.uid for folder in (sandbox.mailbox(1).calendar, sandbox.mailbox(1).calendar / "Projects")
+            for item in folder.all()}
+        migrated(sandbox, tmp_path)
+        after = davmail.events(1)
+        assert after.keys() == before.keys()
+        moved, exceptions = 0, 0
+        for uid, event in after.items():
+            was, now = components(before[uid]), components(event)
+            assert was.keys() == now.keys()
+            if not moves(sandbox, was[None]):
+                assert event.data == before[uid].data, "left as it was"
+                continue
+            moved += 1
+            exceptions += len(now) - 1
+            text = event.data.replace("\r\n", "\n").replace("\n ", "")
+            for day, component in now.items():
+                old, new = was[day], JOIN.search(component["DESCRIPTION"])[0]
+                assert new.startswith("https://teams.microsoft.com/l/meetup-join/")
+                assert component["X-MICROSOFT-SKYPETEAMSMEETINGURL"] == new
+                assert JOIN.search(old["DESCRIPTION"])[0] not in text
+                assert "X-MICROSOFT-ONLINEMEETINGEXTERNALLINK" not in component
+                for kept in ("SUMMARY", "DTSTART", "DTEND", "RRULE", "CLASS"):
+                    assert component.get(kept) == old.get(kept)
+                assert answers(component) == answers(old)
+                assert component["DESCRIPTION"].startswith("Agenda: numbers & next steps.\nPlease read the notes before.\n")
+                assert component["DESCRIPTION"].endswith("See you there – notes: https://wiki.contoso.example/minutes")
+            assert not any(old in text for old in OLD), text
+        assert (moved, exceptions) == (12, 2)
+        assert not davmail.warnings()
+
+
+def test_nobody_reaches_the_calendar_of_another_with_their_own_password(sandbox):
+    own, other = sandbox.ready["users"][1:3]
+    with DavMail(sandbox) as davmail:
+        def asked(path, password):
+            return requests.request("PROPFIND", f"{davmail.url}users/{path}/calendar/", timeout=30,
+                                    headers={"Depth": "0", "Content-Type": "application/xml"},
+                                    data='<propfind xmlns="DAV:"><prop><displayname/></prop></propfind>',
+                                    auth=(own["address"], password)).status_code
+        assert asked(own["address"], own["password"]) == 207
+        assert asked(own["address"], other["password"]) == 401
+        assert asked(other["address"], own["password"]) >= 400
+    denied = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header><ExchangeImpersonation><ConnectingSID>' \
+        f'<PrimarySmtpAddress>{other["address"]}</PrimarySmtpAddress></ConnectingSID></ExchangeImpersonation></s:Header>' \
+        '<s:Body><GetFolder/></s:Body></s:Envelope>'
+    answer = requests.post(sandbox.ready["ews"], data=denied, auth=(own["address"], own["password"]), timeout=30)
+    assert answer.status_code == 500 and "ErrorImpersonateUserDenied" in answer.text
 
 
 def test_a_rollback_gives_back_what_was_there(tmp_path, sandbox):
@@ -363,6 +597,20 @@ def test_current_refreshes_teams_meetings_where_they_are(tmp_path, sandbox):
     told = sandbox.mails()
     mms.run("migrate", "--all", "--to", "Current")
     assert sandbox.mails() == told
+
+
+def test_the_budget_of_recipients_holds_in_another_process(tmp_path, sandbox):
+    mms = Mms(tmp_path)
+    mms.exchange(sandbox, cloud=[0], office=[], more="recipients_per_day = 10\n")
+    mms.write()
+    for _ in range(2):
+        said = mms.run("migrate", sandbox.address(0), "--to", "Teams", expect=None)
+        told = sum(sandbox.mails().values())
+        # The changed occurrence of the series is mailed for as well.
+        assert 5 <= told <= 13, told
+        assert "recipients_per_day" in said.stdout + said.stderr, said
+    record = mms.status()[0]
+    assert record["State"] != "Succeeded" and "recipients_per_day" in record["LastMessage"], record
 
 
 def test_mailboxes_move_over_tls_that_is_trusted(tmp_path):

@@ -2,6 +2,7 @@
 """Starts one real server on free loopback ports, says where it listens, and cleans up after itself.
 
     serve.py radicale|xandikos|cyrus|davical|sogo|smtp|slapd|samba [--users alice,bob] [--users-count N]
+    serve.py davmail --ews URL
 
 When the server answers, ONE line of JSON is printed on stdout. The server then runs until stdin is
 closed or a SIGTERM or SIGINT arrives; its processes are ended and its files are removed.
@@ -12,6 +13,8 @@ A calendar server prints
     {"name", "host", "port", "maildir"}
 and a directory
     {"name", "url", "tls_url", "base", "filter", "user", "password", "certificate", "users": [{"name", "id", "upn"}]}
+and DavMail, whose users are those of the Exchange that it asks,
+    {"name", "url", "log"}
 """
 
 import argparse
@@ -22,7 +25,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from launch import cyrus, davical, radicale_server, samba, slapd, smtp_sink, sogo, xandikos_server  # noqa: E402
+from launch import cyrus, davical, davmail, radicale_server, samba, slapd, smtp_sink, sogo, xandikos_server  # noqa: E402
 from launch.session import Session, StartFailure  # noqa: E402
 
 SERVERS = {
@@ -30,6 +33,7 @@ SERVERS = {
     "xandikos": xandikos_server.start,
     "cyrus": cyrus.start,
     "davical": davical.start,
+    "davmail": davmail.start,
     "sogo": sogo.start,
     "smtp": smtp_sink.start,
     "slapd": slapd.start,
@@ -44,6 +48,7 @@ def parse_arguments():
     parser.add_argument("--users-count", type=int, metavar="N",
                         help="N users named user0001 and so on, instead, or beside those of --users")
     parser.add_argument("--domain", default="example.test", help="the domain of the users' addresses")
+    parser.add_argument("--ews", metavar="URL", help="the Exchange Web Services that DavMail asks")
     faults = parser.add_argument_group("faults of the SMTP server")
     faults.add_argument("--reject", action="append", default=[], metavar="ADDRESS",
                         help="answer 550 to this recipient (may be repeated)")

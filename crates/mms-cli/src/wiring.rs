@@ -5,7 +5,7 @@ pub mod diagnosis;
 mod invites;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mms_connectors::calendar::caldav::CalDav;
@@ -17,7 +17,9 @@ use mms_connectors::directory::former_addresses::FormerAddresses;
 use mms_connectors::directory::graph::GraphDirectory;
 use mms_connectors::directory::identity_map;
 use mms_connectors::directory::ldap::LdapDirectory;
+use mms_connectors::graph::GraphClients;
 use mms_connectors::platform::jitsi::Jitsi;
+use mms_connectors::platform::skype::Skype;
 use mms_connectors::platform::teams::Teams;
 use mms_connectors::platform::template::Template;
 use mms_connectors::sender::smtp::SmtpSender;
@@ -155,10 +157,11 @@ pub fn check(config: &Config) -> Result<(), Failure> {
 }
 
 fn connectors(config: &Config) -> Result<Connectors, Failure> {
-    let Targets { platforms, own_hosts, patterns } = targets(config)?;
+    let clients = GraphClients::default();
+    let Targets { platforms, own_hosts, patterns } = targets(config, &clients)?;
     let editor = invites::editor(config, own_hosts, patterns)?;
     Ok(Connectors {
-        calendars: calendars(config, &editor)?,
+        calendars: calendars(config, &editor, &clients)?,
         platforms,
         directory: directory(config)?,
         sender: sender(config)?,
@@ -172,7 +175,7 @@ fn connectors(config: &Config) -> Result<Connectors, Failure> {
 pub fn recogniser(config: Option<&Config>) -> Result<Recogniser, Failure> {
     match config {
         Some(config) => {
-            let Targets { own_hosts, patterns, .. } = targets(config)?;
+            let Targets { own_hosts, patterns, .. } = targets(config, &GraphClients::default())?;
             invites::recogniser(config, own_hosts, patterns)
         }
         None => {
@@ -181,7 +184,11 @@ pub fn recogniser(config: Option<&Config>) -> Result<Recogniser, Failure> {
     }
 }
 
-fn calendars(config: &Config, editor: &Arc<Editor>) -> Result<HashMap<String, Arc<dyn Calendar>>, Failure> {
+fn calendars(
+    config: &Config,
+    editor: &Arc<Editor>,
+    clients: &GraphClients,
+) -> Result<HashMap<String, Arc<dyn Calendar>>, Failure> {
     let mut calendars: HashMap<String, Arc<dyn Calendar>> = HashMap::new();
     for (name, kind) in &config.calendars {
         let wrong = |error: PortError| {
@@ -196,7 +203,9 @@ fn calendars(config: &Config, editor: &Arc<Editor>) -> Result<HashMap<String, Ar
                 Arc::new(EwsCalendar::new(settings, Arc::clone(editor)).map_err(wrong)?)
             }
             CalendarKind::Graph(settings) => {
-                Arc::new(GraphCalendar::new(settings.as_ref().clone(), Arc::clone(editor)).map_err(wrong)?)
+                let invites = Arc::clone(editor);
+                let graph = GraphCalendar::new(settings.as_ref().clone(), invites, clients).map_err(wrong)?;
+                Arc::new(graph.with_spending(&beside_store(config, &format!("-recipients-{name}"))))
             }
             CalendarKind::Ics(settings) => {
                 let invites = Arc::clone(editor);
@@ -216,7 +225,7 @@ struct Targets {
     patterns: Vec<CustomPlatform>,
 }
 
-fn targets(config: &Config) -> Result<Targets, Failure> {
+fn targets(config: &Config, clients: &GraphClients) -> Result<Targets, Failure> {
     let state_dir = config.state_dir();
     let mut targets = Targets::default();
     for (name, kind) in &config.platforms {
@@ -229,8 +238,14 @@ fn targets(config: &Config) -> Result<Targets, Failure> {
                     Jitsi::new(name.name(), settings.as_ref().clone(), &state_dir, clock).map_err(wrong)?,
                 )
             }
+            PlatformKind::Skype(settings) => {
+                let hosts = settings.meet_urls.iter().map(|url| (Platform::SFB, authority(url)));
+                targets.own_hosts.extend(hosts);
+                let clock = Arc::new(SystemClock);
+                Arc::new(Skype::new(name.name(), settings.as_ref().clone(), clock).map_err(wrong)?)
+            }
             PlatformKind::Teams(settings) => {
-                Arc::new(Teams::new(name.name(), settings.as_ref().clone()).map_err(wrong)?)
+                Arc::new(Teams::new(name.name(), settings.as_ref().clone(), clients).map_err(wrong)?)
             }
             PlatformKind::Template(settings) => {
                 let template =
@@ -261,9 +276,14 @@ fn sender(config: &Config) -> Result<Option<Arc<dyn InvitationSender>>, Failure>
     let Some(settings) = &config.smtp else { return Ok(None) };
     let sender = SmtpSender::new(settings.clone(), Arc::new(SystemClock))
         .map_err(|error| Failure::usage(format!("{}: [smtp] {error}", config.path.display())))?;
-    let mut ledger = config.store_path().into_os_string();
-    ledger.push("-mails");
-    Ok(Some(Arc::new(sender.with_ledger(Path::new(&ledger)))))
+    Ok(Some(Arc::new(sender.with_ledger(&beside_store(config, "-mails")))))
+}
+
+/// A file whose name is the store's with `suffix` behind it.
+fn beside_store(config: &Config, suffix: &str) -> PathBuf {
+    let mut path = config.store_path().into_os_string();
+    path.push(suffix);
+    path.into()
 }
 
 /// Everything that a command works with.

@@ -71,16 +71,11 @@ async fn list(calendar: &dyn UserCalendar) -> Vec<Meeting> {
 }
 
 fn target(instance: &InstanceId, uid: &str) -> JoinInformation {
-    JoinInformation {
-        platform: Platform::JITSI,
-        display_name: "Jitsi Meet".to_owned(),
-        join_url: format!("https://meet.jit.si/{uid}-{}", matches!(instance, InstanceId::Master)),
-        meeting_id: None,
-        passcode: None,
-        dial_in: Vec::new(),
-        conference_id: None,
-        help_url: None,
-    }
+    JoinInformation::new(
+        Platform::JITSI,
+        "Jitsi Meet".to_owned(),
+        format!("https://meet.jit.si/{uid}-{}", matches!(instance, InstanceId::Master)),
+    )
 }
 
 fn moved(calendar: &dyn UserCalendar, meeting: &Meeting, notify: AttendeeChoice) -> Update {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use futures_util::future::join_all;
+use mms_connectors::graph::GraphClients;
 use mms_connectors::platform::teams::Teams;
 use mms_model::port::{MeetingPlatform as _, ProvisionRequest};
 use mms_model::{Address, Code, ErrorKind, OnlineMeeting, Platform};
@@ -23,7 +24,9 @@ fn made(id: &str) -> Value {
     json!({
         "id": id, "joinWebUrl": link(id), "externalId": id,
         "joinMeetingIdSettings": {"joinMeetingId": "291633251", "passcode": "aB3dE5", "isPasscodeRequired": true},
-        "audioConferencing": {"conferenceId": "123456789", "tollNumber": "+1 425-555-0100"},
+        "audioConferencing": {"conferenceId": "123456789", "tollNumber": "+1 425-555-0100",
+            "dialinUrl": "https://dialin.teams.microsoft.com/x"},
+        "videoTeleconferenceId": "1260851038",
         "chatInfo": {"threadId": format!("19:meeting_{id}@thread.v2")},
     })
 }
@@ -46,9 +49,11 @@ async fn server() -> MockServer {
 
 fn teams(server: &MockServer) -> Teams {
     let url = server.uri();
-    let text =
-        format!("tenant = '{TENANT}'\nclient_id = 'app'\nsecret = 'x'\nurl = '{url}'\nauthority = '{url}'");
-    Teams::new("Teams", toml::from_str(&text).unwrap()).unwrap()
+    let text = format!(
+        "tenant = '{TENANT}'\nclient_id = 'app'\nsecret = 'x'\nurl = '{url}'\nauthority = '{url}'\n\
+                 video_address = 'contoso@video.example'"
+    );
+    Teams::new("Teams", toml::from_str(&text).unwrap(), &GraphClients::default()).unwrap()
 }
 
 fn request(id: &str, organizer: &str) -> ProvisionRequest {
@@ -109,6 +114,12 @@ async fn meetings_asked_for_together_go_together_and_have_every_coordinate() {
         assert_eq!(info.passcode.as_deref(), Some("aB3dE5"));
         assert_eq!(info.conference_id.as_deref(), Some("123456789"));
         assert_eq!(info.dial_in[0].number, "+1 425-555-0100");
+        assert_eq!(info.numbers_url.as_deref(), Some("https://dialin.teams.microsoft.com/x"));
+        let video = info.video.unwrap();
+        assert_eq!((video.address.as_str(), video.id.as_str()), ("contoso@video.example", "1260851038"));
+        assert!(
+            info.options_url.unwrap().starts_with("https://teams.microsoft.com/meetingOptions/?organizerId=")
+        );
         assert_eq!(info.help_url.as_deref(), Some("https://aka.ms/JoinTeamsMeeting?omkt=de"));
     }
     // A token, one look-up of the organizer, and two batches.

@@ -82,16 +82,7 @@ fn rewrite(meeting: &Meeting) -> Rewrite {
         replacements: vec![Replacement {
             instance: InstanceId::Master,
             key: online.key.clone(),
-            target: JoinInformation {
-                platform: Platform::JITSI,
-                display_name: "Jitsi Meet".into(),
-                join_url: NEW.into(),
-                meeting_id: None,
-                passcode: None,
-                dial_in: Vec::new(),
-                conference_id: None,
-                help_url: None,
-            },
+            target: JoinInformation::new(Platform::JITSI, "Jitsi Meet", NEW),
             language: "en".into(),
         }],
         stamp: now(),

@@ -23,7 +23,7 @@ use crate::{ladder, mail};
 
 /// How often a meeting that keeps changing is read and planned anew within one attempt.
 pub(crate) const CONFLICT_TRIES: usize = 5;
-/// Requests to a calendar or platform at a time, of one user.
+/// Reads of a calendar at a time, of one user.
 const CONCURRENCY: usize = 20;
 
 /// How an attempt ends.
@@ -442,8 +442,10 @@ impl Run<'_> {
     async fn prepare(&mut self, meetings: Vec<Meeting>) -> Result<Vec<Change>, Stop> {
         let now = self.engine.clock.now();
         let preparation = self.preparation;
-        let steps: Vec<_> = meetings.into_iter().map(|meeting| preparation.prepare(meeting, now)).collect();
-        let prepared: Vec<_> = futures_util::stream::iter(steps).buffered(CONCURRENCY).collect().await;
+        // A whole page at once, so that a platform that takes several meetings with one request gets them together; how
+        // many requests that makes at a time is its connector's to say.
+        let steps = meetings.into_iter().map(|meeting| preparation.prepare(meeting, now));
+        let prepared = futures_util::future::join_all(steps).await;
         let (mut changes, mut records) = (Vec::new(), Vec::new());
         for (prepared, wait) in prepared {
             match prepared {

@@ -23,7 +23,7 @@ pub struct EngineSettings {
     pub internal_domains: Vec<String>,
     /// Raise SEQUENCE, for clients that ignore an update without. No.
     pub raise_sequence: bool,
-    /// Meetings at a time. 100.
+    /// Meetings at a time. 200.
     pub page_size: u32,
     /// Users at a time. 4.
     pub workers: usize,
@@ -49,7 +49,7 @@ impl Default for EngineSettings {
             notify: AttendeeChoice::All,
             internal_domains: Vec::new(),
             raise_sequence: false,
-            page_size: 100,
+            page_size: 200,
             workers: 4,
             lease: Duration::from_secs(300),
             tenant: String::new(),

@@ -75,16 +75,11 @@ fn bench(criterion: &mut Criterion) {
     let recogniser = Recogniser::new(&options).unwrap_or_else(|error| panic!("{error}"));
     let editor = Editor::new(Arc::new(recogniser), Arc::new(Templates::builtin()));
     let now: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap_or_default();
-    let target = JoinInformation {
-        platform: Platform::JITSI,
-        display_name: "Jitsi Meet".to_owned(),
-        join_url: "https://meet.example.org/SomeRoomThatNobodyGuesses".to_owned(),
-        meeting_id: None,
-        passcode: None,
-        dial_in: Vec::new(),
-        conference_id: None,
-        help_url: None,
-    };
+    let target = JoinInformation::new(
+        Platform::JITSI,
+        "Jitsi Meet".to_owned(),
+        "https://meet.example.org/SomeRoomThatNobodyGuesses".to_owned(),
+    );
     let owner = owner();
     for invite in INVITES {
         assert_ne!(

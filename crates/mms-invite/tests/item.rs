@@ -55,16 +55,7 @@ fn now() -> Timestamp {
 }
 
 fn join(platform: Platform, name: &str, url: &str) -> JoinInformation {
-    JoinInformation {
-        platform,
-        display_name: name.to_owned(),
-        join_url: url.to_owned(),
-        meeting_id: None,
-        passcode: None,
-        dial_in: Vec::new(),
-        conference_id: None,
-        help_url: None,
-    }
+    JoinInformation::new(platform, name, url)
 }
 
 fn jitsi() -> JoinInformation {

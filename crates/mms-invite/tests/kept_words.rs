@@ -28,16 +28,7 @@ static EDITOR: LazyLock<Editor> = LazyLock::new(|| {
 });
 
 fn target() -> JoinInformation {
-    JoinInformation {
-        platform: Platform::JITSI,
-        display_name: "Jitsi Meet".to_owned(),
-        join_url: "https://meet.example.org/R".to_owned(),
-        meeting_id: None,
-        passcode: None,
-        dial_in: Vec::new(),
-        conference_id: None,
-        help_url: None,
-    }
+    JoinInformation::new(Platform::JITSI, "Jitsi Meet".to_owned(), "https://meet.example.org/R".to_owned())
 }
 
 fn event(description: &str) -> String {

@@ -4,7 +4,7 @@
 
 use mms_invite::recognise::{BodyFormat, BodyPart, CustomPlatform, EventText, Recogniser, RecogniserOptions};
 use mms_invite::render::Templates;
-use mms_model::{DialIn, JoinInformation, Platform, Recognition};
+use mms_model::{DialIn, JoinInformation, Platform, Recognition, VideoDevice};
 
 fn target(platform: Platform, url: &str, full: bool) -> JoinInformation {
     JoinInformation {
@@ -19,6 +19,13 @@ fn target(platform: Platform, url: &str, full: bool) -> JoinInformation {
             Vec::new()
         },
         conference_id: full.then(|| "4711".to_owned()),
+        numbers_url: full.then(|| "https://dialin.teams.microsoft.com/x?id=4711".to_owned()),
+        video: full.then(|| VideoDevice {
+            address: "contoso@m.webex.com".to_owned(),
+            id: "126 085 103 8".to_owned(),
+        }),
+        options_url: full
+            .then(|| "https://teams.microsoft.com/meetingOptions/?organizerId=1&tenantId=2".to_owned()),
         help_url: full.then(|| "https://help.example.org/join?a=1&b=2".to_owned()),
     }
 }

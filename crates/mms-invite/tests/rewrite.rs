@@ -60,16 +60,7 @@ fn read(ics: &str) -> Meeting {
 }
 
 fn jitsi(room: &str) -> JoinInformation {
-    JoinInformation {
-        platform: Platform::JITSI,
-        display_name: "Jitsi Meet".to_owned(),
-        join_url: format!("https://meet.example.org/{room}"),
-        meeting_id: None,
-        passcode: None,
-        dial_in: Vec::new(),
-        conference_id: None,
-        help_url: None,
-    }
+    JoinInformation::new(Platform::JITSI, "Jitsi Meet".to_owned(), format!("https://meet.example.org/{room}"))
 }
 
 /// Everything upcoming in `meeting` goes to the room.

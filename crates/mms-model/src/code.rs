@@ -54,6 +54,8 @@ codes! {
     RecipientBudget,
     /// The tenant lets the application make no meetings for this organizer.
     ApplicationAccessPolicyMissing,
+    /// Skype for Business Server makes meetings only for who signs in, and the organizer's password is not known.
+    UcwaCredentialsMissing,
     /// No room on the disk, or the folder is read-only.
     StorageFull,
     /// Reading or writing a file failed.

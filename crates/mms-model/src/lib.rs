@@ -19,7 +19,7 @@ pub use error::{ErrorKind, PortError};
 pub use identity_map::{IdentityMap, IdentityMapError, IdentityMapRow};
 pub use meeting::{
     Attendee, AttendeeChoice, DialIn, EventId, Instance, InstanceId, JoinInformation, Meeting, OnlineMeeting,
-    PartChange, Participation, Recognition, Replacement, Rewrite, Rewritten, Version,
+    PartChange, Participation, Recognition, Replacement, Rewrite, Rewritten, Version, VideoDevice,
 };
 pub use platform::{InvalidMigrationType, MigrationType, Platform, SourceMeetingType, TargetMeetingType};
 pub use request::{

@@ -146,6 +146,15 @@ impl Meeting {
     }
 }
 
+/// How a video device that is not of the platform joins (Teams: cloud video interop).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VideoDevice {
+    /// What the device dials (Teams: the tenant key, `contoso@video.example`).
+    pub address: String,
+    /// The number that it asks for.
+    pub id: String,
+}
+
 /// Where a meeting is now held: what its new block and properties say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinInformation {
@@ -163,8 +172,36 @@ pub struct JoinInformation {
     pub dial_in: Vec<DialIn>,
     /// PIN or conference ID for the telephone.
     pub conference_id: Option<String>,
+    /// A page with the numbers of other places.
+    #[serde(default)]
+    pub numbers_url: Option<String>,
+    /// How a room's video device joins.
+    #[serde(default)]
+    pub video: Option<VideoDevice>,
+    /// The page on which the organizer sets the meeting's options.
+    #[serde(default)]
+    pub options_url: Option<String>,
     /// A page with help.
     pub help_url: Option<String>,
+}
+
+impl JoinInformation {
+    /// A meeting of which nothing is known but its link.
+    pub fn new(platform: Platform, display_name: impl Into<String>, join_url: impl Into<String>) -> Self {
+        Self {
+            platform,
+            display_name: display_name.into(),
+            join_url: join_url.into(),
+            meeting_id: None,
+            passcode: None,
+            dial_in: Vec::new(),
+            conference_id: None,
+            numbers_url: None,
+            video: None,
+            options_url: None,
+            help_url: None,
+        }
+    }
 }
 
 /// The block of one component is to be replaced.

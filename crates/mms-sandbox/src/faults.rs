@@ -28,4 +28,10 @@ pub struct Faults {
     pub vanished: Option<String>,
     /// Writes before which an attendee's answer comes in, so that the change key is another.
     pub answers_meanwhile: f64,
+    /// The pool of Skype for Business Server that users are homed on; another number moves them, and the old pool is gone.
+    pub pool: u32,
+    /// A user whom the organisation moved to Skype for Business Online, by address.
+    pub homed_online: Option<String>,
+    /// Lists of online meetings say but their ids.
+    pub short_listings: bool,
 }

@@ -108,6 +108,20 @@ impl<'o> Item<'o> {
         later(at, self.id.occurrence.unwrap_or(0), if self.id.is_exception() { 2 } else { 0 })
     }
 
+    /// From when to when an occurrence of this series is.
+    pub(crate) fn span_of(&self, number: i64) -> (Timestamp, Timestamp) {
+        let hours = if number == EXCEPTION { 2 } else { 0 };
+        (later(self.was.start, number, hours), later(self.was.end, number, hours))
+    }
+
+    pub(crate) fn created(&self) -> Timestamp {
+        modified(self.id.event, 0)
+    }
+
+    pub(crate) fn modified(&self) -> Timestamp {
+        modified(self.id.event, self.version)
+    }
+
     /// When the occurrence was to be.
     pub(crate) fn original_start(&self) -> Timestamp {
         later(self.was.start, self.id.occurrence.unwrap_or(0), 0)
@@ -180,6 +194,13 @@ impl<'o> Item<'o> {
             }
         }
     }
+}
+
+/// When the event of this number had been changed so many times. The sandbox has no clock: each change takes a second.
+pub(crate) fn modified(number: usize, changes: u32) -> Timestamp {
+    let first: Timestamp = "2029-10-01T08:00:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH);
+    let seconds = i64::try_from(number).unwrap_or(0) + i64::from(changes);
+    first.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(first)
 }
 
 /// So many weeks and hours later.

@@ -1,5 +1,5 @@
-//! A simulated organisation that speaks Exchange Web Services, Microsoft Graph and the LDAP of Active Directory, to try MMS
-//! without a server and to test it.
+//! A simulated organisation that speaks Exchange Web Services, Microsoft Graph, the UCWA of Skype for Business Server and the
+//! LDAP of Active Directory, to try MMS without a server and to test it.
 //!
 //! It is honest: where Exchange would refuse (a stale change key, a property that cannot be written, a missing
 //! permission), it refuses with the same response code. It depends on no other crate of MMS, so that it cannot share a
@@ -14,6 +14,7 @@ mod mailbox;
 mod organisation;
 mod state;
 mod tls;
+mod ucwa;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -88,13 +89,18 @@ impl Sandbox {
         let shared = Arc::new(Shared::new(Organisation::new(settings), settings.tls));
         let directory = ldap::Directory::start(settings.ldap, settings.tls, Arc::clone(&shared)).await?;
         let router = Router::new()
-            .route("/EWS/Exchange.asmx", post(ews::serve))
-            // DavMail spells it so.
-            .route("/ews/exchange.asmx", post(ews::serve))
+            .route(ews::PATH, post(ews::serve))
             .route("/{tenant}/oauth2/v2.0/token", post(graph::issue))
             .route("/v1.0/{*resource}", any(graph::serve))
+            .route("/", any(ucwa::serve))
+            .route("/autodiscover/{*resource}", any(ucwa::serve))
+            // As it is spelled in challenges.
+            .route("/WebTicket/oauthtoken", any(ucwa::serve))
+            .route("/ucwa/{*resource}", any(ucwa::serve))
             .route("/sandbox/state", get(report))
             .route("/sandbox/faults", post(set_faults))
+            // DavMail writes the path of EWS in small letters.
+            .fallback(ews::serve_in_any_case)
             .with_state(Arc::clone(&shared));
         let (serving, certificate) = if settings.tls {
             let (listener, certificate) = TlsListener::new(listener)?;
@@ -112,16 +118,18 @@ impl Sandbox {
         let users: Vec<Value> = (0..organisation.users())
             .map(|user| {
                 let (address, name) = (organisation.address(user), organisation.name(user));
+                // A room's account is disabled.
+                let password = (!organisation.is_room(user)).then(|| organisation.own_password(user));
                 json!({
                     "address": address, "name": name, "id": organisation.object_id(user),
-                    "room": organisation.is_room(user),
+                    "room": organisation.is_room(user), "password": password,
                 })
             })
             .collect();
         // LDAP, which may listen at another address, has one of its own.
         let certificates = self.certificate.as_deref().zip(self.directory.certificate());
         json!({
-            "ews": format!("{base}/EWS/Exchange.asmx"),
+            "ews": format!("{base}{}", ews::PATH),
             "graph": format!("{base}/v1.0"),
             "token": format!("{base}/{}/oauth2/v2.0/token", organisation::TENANT),
             "authority": base,
@@ -132,6 +140,7 @@ impl Sandbox {
             "account": {"user": organisation::ACCOUNT, "password": organisation::PASSWORD},
             "domain": organisation::DOMAIN,
             "ldap": self.directory.describe(),
+            "ucwa": ucwa::describe(&self.shared, &base),
             "certificate": certificates.map(|(http, ldap)| format!("{http}{ldap}")),
             "users": users,
         })

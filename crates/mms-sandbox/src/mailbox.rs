@@ -82,6 +82,11 @@ impl Mailbox {
         self.locked().get(number).cloned()
     }
 
+    /// How many changes there were in all.
+    pub(crate) fn changes(&self) -> u32 {
+        self.locked().iter().map(|event| event.version).sum()
+    }
+
     /// Changes an event, or its exception, where its version is still the one named; returns the new version.
     pub(crate) fn change(
         &self,

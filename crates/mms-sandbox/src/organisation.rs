@@ -156,6 +156,12 @@ impl Organisation {
         format!("{} {}", FIRST[user % FIRST.len()], LAST[user / FIRST.len() % LAST.len()])
     }
 
+    /// The password that a user signs in with himself; every organisation of a seed has the same.
+    pub(crate) fn own_password(&self, user: usize) -> String {
+        let mut random = fastrand::Rng::with_seed(self.seed ^ 0x5c1a_5500 ^ (user as u64) << 32);
+        format!("pw+{:016x}", random.u64(..))
+    }
+
     /// The user with this address, in any case.
     pub(crate) fn find(&self, address: &str) -> Option<usize> {
         let local = address.to_ascii_lowercase();

@@ -5,15 +5,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
+use crate::ews::Made;
 use crate::faults::Faults;
 use crate::graph::{Limits, Meetings, Tokens};
 use crate::organisation::Organisation;
+use crate::ucwa::Ucwa;
 
 pub(crate) struct Shared {
     pub(crate) organisation: Organisation,
     pub(crate) tokens: Tokens,
     pub(crate) meetings: Meetings,
     pub(crate) limits: Limits,
+    pub(crate) ucwa: Ucwa,
+    pub(crate) made: Made,
     has_tls: bool,
     faults: Mutex<Faults>,
     counts: Mutex<Counts>,
@@ -42,6 +46,8 @@ impl Shared {
             tokens: Tokens::default(),
             meetings: Meetings::default(),
             limits: Limits::default(),
+            ucwa: Ucwa::default(),
+            made: Made::default(),
             has_tls,
             faults: Mutex::default(),
             counts: Mutex::default(),
@@ -99,6 +105,7 @@ impl Shared {
             "requestsInAll": counts.requests.values().sum::<u64>(),
             "refusals": counts.refusals,
             "mails": mails,
+            "ucwa": self.ucwa.report(),
         })
     }
 }

@@ -75,6 +75,16 @@ class Mms:
         (self.folder / "map.csv").write_text(text, encoding="utf-8")
         self._organisation = 'identity_map = "map.csv"\n'
 
+    def skype(self, sandbox, users, more=""):
+        """The sandbox's Skype for Business Server; `users` (numbers) have their passwords in the file."""
+        ready = sandbox.ready["ucwa"]
+        people = [ready["users"][number] for number in users]
+        lines = [f'{person["address"]},{person["user"]},{person["password"]}' for person in people]
+        self._secret("skype-users.csv", "\n".join(["address,username,password", *lines]))
+        trust = 'ca_file = "sandbox.pem"\n' if sandbox.ready["certificate"] else ""
+        self._more += (f'[platform.SfB]\nkind = "skype"\n{trust}sip_domains = ["{ready["domain"]}"]\nmeet_urls = ["{ready["meet"]}"]\n'
+                       f'discover_url = "{ready["discover"]}"\ncredentials_file = "skype-users.csv"\n{more}')
+
     def _secret(self, name, text):
         file = self.folder / name
         file.write_text(text + "\n", encoding="utf-8")

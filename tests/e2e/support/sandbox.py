@@ -24,8 +24,15 @@ class SkypeUrl(ExtendedProperty):
     property_type = "String"
 
 
+class GlobalObjectId(ExtendedProperty):
+    distinguished_property_set_id = "Meeting"
+    property_id = 3
+    property_type = "Binary"
+
+
 CalendarItem.register("teams_url", TeamsUrl)
 CalendarItem.register("skype_url", SkypeUrl)
+CalendarItem.register("global_object_id", GlobalObjectId)
 
 
 class Sandbox:

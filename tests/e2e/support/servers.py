@@ -103,6 +103,26 @@ class CalendarServer(Started):
         return self.people[name]
 
 
+class DavMail(Started):
+    """DavMail, which shows the mailboxes of a sandbox as CalDAV to their owners."""
+
+    def __init__(self, sandbox):
+        super().__init__("davmail", "--ews", sandbox.ready["ews"])
+        self._sandbox = sandbox
+        self.url = self.ready["url"]
+
+    def events(self, number):
+        """The events in all calendars of a user, by their UID, as the caldav library finds and reads them."""
+        user = self._sandbox.ready["users"][number]
+        client = caldav.DAVClient(url=self.url, username=user["address"], password=user["password"])
+        events = [event for calendar in client.principal().calendars() for event in calendar.events()]
+        return {str(event.icalendar_component["UID"]): event for event in events}
+
+    def warnings(self):
+        """What DavMail complained of."""
+        return pathlib.Path(self.ready["log"]).read_text(encoding="utf-8")
+
+
 @dataclass(frozen=True)
 class Mail:
     """A mail that the SMTP server accepted."""

@@ -36,7 +36,7 @@ mod tests {
             })
             .collect();
         let config = parse(&text, Path::new("mms.toml")).unwrap();
-        assert_eq!((config.calendars.len(), config.platforms.len()), (4, 3));
+        assert_eq!((config.calendars.len(), config.platforms.len()), (4, 4));
         assert_eq!(config.engine, Engine::default());
         assert_eq!(config.retention, Retention::default());
         assert!(config.smtp.is_some());

@@ -165,9 +165,11 @@ impl Reader<'_> {
             let platform = name
                 .parse::<Platform>()
                 .map_err(|e| self.error(&place, Some(span.clone()), &e.to_string()))?;
-            let (kind, rest) = self.kind(&place, span.clone(), section, &["jitsi", "teams", "template"])?;
+            let (kind, rest) =
+                self.kind(&place, span.clone(), section, &["jitsi", "skype", "teams", "template"])?;
             let kind = match kind.as_str() {
                 "jitsi" => PlatformKind::Jitsi(Box::new(self.section(&place, rest)?)),
+                "skype" => PlatformKind::Skype(Box::new(self.section(&place, rest)?)),
                 "teams" => PlatformKind::Teams(Box::new(self.section(&place, rest)?)),
                 _ => PlatformKind::Template(Box::new(self.section(&place, named(rest, &name))?)),
             };
@@ -442,6 +444,36 @@ mod tests {
     }
 
     #[test]
+    fn skype_is_read_with_its_files_taken_from_the_folder_and_its_mistakes_named() {
+        let skype = |more: &str| {
+            format!("{MINIMAL}[platform.SfB]\nkind = \"skype\"\nsip_domains = [\"contoso.com\"]\n{more}")
+        };
+        let meet = "meet_urls = [\"https://meet.contoso.com\"]\n";
+        let text = skype(&format!(
+            "{meet}credentials_file = \"people.csv\"\ndelegate = {{ user = \"mms\", password_file = \"pw\" }}\n"
+        ));
+        let config = parse(&text, Path::new("/etc/mms/mms.toml")).unwrap();
+        let Some(PlatformKind::Skype(settings)) = config.platforms.get(&Platform::SFB) else {
+            panic!("{config:?}")
+        };
+        assert_eq!(settings.credentials_file.as_deref(), Some(Path::new("/etc/mms/people.csv")));
+        let delegate = settings.delegate.as_ref().unwrap();
+        assert_eq!(delegate.password_file.as_deref(), Some(Path::new("/etc/mms/pw")));
+        insta::assert_snapshot!(
+            error(&skype("")),
+            @r#"/etc/mms/mms.toml:6: [platform.SfB] the key "meet_urls" is missing"#
+        );
+        insta::assert_snapshot!(
+            error(&skype(&format!("{meet}discover_url = \"http://lyncdiscover.contoso.com/\"\n"))),
+            @r#"/etc/mms/mms.toml:6: [platform.SfB] "discover_url": "http://lyncdiscover.contoso.com/" must start with https://, because passwords go there"#
+        );
+        insta::assert_snapshot!(
+            error(&skype(&format!("{meet}delegate = {{ user = \"mms\", password = \"x\" }}\n"))),
+            @r#"/etc/mms/mms.toml:10: [platform.SfB] secrets do not stand in the configuration: use password_file or password_env"#
+        );
+    }
+
+    #[test]
     fn errors_name_file_line_key_and_what_was_meant() {
         insta::assert_snapshot!(
             error(&format!("{MINIMAL}[engin]\n")),
@@ -563,6 +595,7 @@ mod tests {
             ("\n### `kind = \"ics\"`", "[calendar.b]\nkind = \"ics\"".to_owned()),
             ("\n### `kind = \"caldav\"`", "[calendar.b]\nkind = \"caldav\"".to_owned()),
             ("\n### `kind = \"jitsi\"`", platform("jitsi")),
+            ("\n### `kind = \"skype\"`", platform("skype")),
             ("\n### `kind = \"template\"`", platform("template")),
             ("\n## `[smtp]`", "[smtp]".to_owned()),
             ("\n## `[engine]`", "[engine]".to_owned()),

@@ -10,6 +10,7 @@ use mms_connectors::calendar::ics_folder::IcsFolderSettings;
 use mms_connectors::directory::graph::GraphDirectorySettings;
 use mms_connectors::directory::ldap::LdapDirectorySettings;
 use mms_connectors::platform::jitsi::JitsiSettings;
+use mms_connectors::platform::skype::SkypeSettings;
 use mms_connectors::platform::teams::TeamsSettings;
 use mms_connectors::platform::template::TemplateSettings;
 use mms_connectors::sender::smtp::SmtpSettings;
@@ -96,6 +97,8 @@ pub enum CalendarKind {
 pub enum PlatformKind {
     /// `kind = "jitsi"`: a Jitsi Meet server.
     Jitsi(Box<JitsiSettings>),
+    /// `kind = "skype"`: Skype for Business Server.
+    Skype(Box<SkypeSettings>),
     /// `kind = "teams"`: Microsoft Teams.
     Teams(Box<TeamsSettings>),
     /// `kind = "template"`: a platform whose join links follow a pattern.
@@ -281,6 +284,9 @@ impl Config {
             let section = format!("platform.{name}");
             match platform {
                 PlatformKind::Jitsi(jitsi) => check_url(&section, "url", &jitsi.url)?,
+                PlatformKind::Skype(skype) => {
+                    skype.check().map_err(|(key, problem)| (section, format!("\"{key}\": {problem}")))?;
+                }
                 PlatformKind::Teams(teams) => {
                     teams.access().map_err(|(key, problem)| (section, format!("\"{key}\": {problem}")))?;
                 }

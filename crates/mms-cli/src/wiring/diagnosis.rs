@@ -1,15 +1,18 @@
 //! The steps of `mms doctor`: what each part of the configuration says of itself when it is tried.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use mms_connectors::calendar::ics_folder::IcsFolderSettings;
 use mms_connectors::calendar::{caldav, ews, graph};
 use mms_connectors::diagnosis::DiagnosticStep;
 use mms_connectors::directory::{graph as graph_directory, ldap};
+use mms_connectors::graph::GraphClients;
+use mms_connectors::platform::skype::Skype;
 use mms_connectors::platform::teams::Teams;
 use mms_connectors::sender::smtp::SmtpSender;
 use mms_model::port::Scheduling;
-use mms_model::{Identity, SystemClock, User};
+use mms_model::{Address, Identity, Platform, SystemClock, User};
 
 use crate::config::{CalendarKind, Config, DirectoryKind, PlatformKind};
 use crate::failure::Failure;
@@ -40,7 +43,8 @@ pub async fn diagnose(
         found.extend(untold(config, name, user).await);
         steps.extend(found.into_iter().map(|step| (format!("calendar.{name}"), step)));
     }
-    steps.extend(platforms(config).await);
+    let organizer = users.first().filter(|_| identity.is_some()).map(User::primary_address);
+    steps.extend(platforms(config, organizer.as_ref()).await);
     steps.extend(smtp(config).await);
     Ok(steps)
 }
@@ -202,7 +206,7 @@ fn writable(folder: &Path) -> DiagnosticStep {
     }
 }
 
-async fn platforms(config: &Config) -> Vec<(String, DiagnosticStep)> {
+async fn platforms(config: &Config, organizer: Option<&Address>) -> Vec<(String, DiagnosticStep)> {
     if config.platforms.is_empty() {
         let advice = "add a section [platform.NAME]; without one meetings can only be looked at";
         return vec![(
@@ -210,7 +214,7 @@ async fn platforms(config: &Config) -> Vec<(String, DiagnosticStep)> {
             DiagnosticStep::warning("settings", "none is configured", advice),
         )];
     }
-    let step = match super::targets(config) {
+    let step = match super::targets(config, &GraphClients::default()) {
         Ok(targets) => {
             let names: Vec<String> =
                 targets.platforms.iter().map(|platform| platform.platform().to_string()).collect();
@@ -220,19 +224,35 @@ async fn platforms(config: &Config) -> Vec<(String, DiagnosticStep)> {
     };
     let mut steps = vec![("platform".to_owned(), step)];
     for (name, kind) in &config.platforms {
-        if let PlatformKind::Teams(settings) = kind
-            && let Ok(teams) = Teams::new(name.name(), settings.as_ref().clone())
-        {
-            steps.extend(teams.diagnose().await.into_iter().map(|step| (format!("platform.{name}"), step)));
-        }
+        let found = platform(name, kind, organizer).await;
+        steps.extend(found.into_iter().map(|step| (format!("platform.{name}"), step)));
     }
     steps
+}
+
+/// What a platform says of itself when it is tried; one that cannot be set up was named already.
+async fn platform(name: &Platform, kind: &PlatformKind, organizer: Option<&Address>) -> Vec<DiagnosticStep> {
+    match kind {
+        PlatformKind::Skype(settings) => {
+            match Skype::new(name.name(), settings.as_ref().clone(), Arc::new(SystemClock)) {
+                Ok(skype) => skype.diagnose(organizer).await,
+                Err(_) => Vec::new(),
+            }
+        }
+        PlatformKind::Teams(settings) => {
+            match Teams::new(name.name(), settings.as_ref().clone(), &GraphClients::default()) {
+                Ok(teams) => teams.diagnose().await,
+                Err(_) => Vec::new(),
+            }
+        }
+        PlatformKind::Jitsi(_) | PlatformKind::Template(_) => Vec::new(),
+    }
 }
 
 async fn smtp(config: &Config) -> Vec<(String, DiagnosticStep)> {
     let steps = match &config.smtp {
         None => vec![DiagnosticStep::skipped("server", "[smtp] is not configured")],
-        Some(settings) => match SmtpSender::new(settings.clone(), std::sync::Arc::new(SystemClock)) {
+        Some(settings) => match SmtpSender::new(settings.clone(), Arc::new(SystemClock)) {
             Ok(sender) => sender.diagnose().await,
             Err(error) => {
                 vec![DiagnosticStep::failed("settings", error.to_string(), "correct the section [smtp]")]

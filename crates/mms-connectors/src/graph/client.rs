@@ -29,6 +29,27 @@ const SEGMENT: &AsciiSet =
 const QUERY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b',').remove(b'$');
 
+/// The clients of an installation: calendars, platforms and directories with the same access to the same tenant share
+/// one, and with it the token and the pace that the tenant allows.
+#[derive(Default)]
+pub struct GraphClients(Mutex<Vec<(GraphAccess, Arc<GraphClient>)>>);
+
+impl GraphClients {
+    /// The client for `access`.
+    ///
+    /// # Errors
+    /// The CA file cannot be used.
+    pub fn of(&self, access: &GraphAccess) -> Result<Arc<GraphClient>, TransportError> {
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = clients.iter().find(|(known, _)| known == access) {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(GraphClient::new(access)?);
+        clients.push((access.clone(), Arc::clone(&client)));
+        Ok(client)
+    }
+}
+
 /// One application's way to one tenant, shared by all who go there.
 pub struct GraphClient {
     transport: Arc<Transport>,

@@ -9,7 +9,7 @@ mod pace;
 mod settings;
 
 pub use batch::{SubReply, SubRequest};
-pub use client::{GraphClient, Mailbox, path, query};
+pub use client::{GraphClient, GraphClients, Mailbox, path, query};
 pub use diagnosis::sign_in;
 pub use failure::{Fault, GraphError, Side};
 pub(crate) use settings::{

@@ -66,7 +66,7 @@ impl From<SigningAlgorithm> for Algorithm {
 }
 
 /// An application's access to one tenant.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GraphAccess {
     /// The tenant's id or one of its domains.
     pub tenant: String,

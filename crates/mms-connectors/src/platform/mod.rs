@@ -2,6 +2,7 @@
 
 pub mod jitsi;
 mod room_secret;
+pub mod skype;
 pub mod teams;
 pub mod template;
 

@@ -11,6 +11,12 @@ use serde::{Deserialize, Deserializer};
 #[derive(Clone)]
 pub struct SecretText(SecretString);
 
+impl PartialEq for SecretText {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
 impl SecretText {
     /// Takes the secret.
     pub fn new(text: impl Into<String>) -> Self {

@@ -6,7 +6,7 @@ use url::{Host, Url};
 use super::{TransportError, place};
 
 /// How to talk to one server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TransportSettings {
     /// PEM file with certificate authorities to trust beside those of the system.
     pub ca_file: Option<PathBuf>,

@@ -31,7 +31,7 @@ const ASSERTION_LIFE: i64 = 10 * 60;
 const QUOTED: usize = 300;
 
 /// How the application proves itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ClientProof {
     /// A client secret.
     Secret(SecretText),

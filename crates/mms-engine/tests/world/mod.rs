@@ -382,16 +382,8 @@ impl MeetingPlatform for World {
     }
 
     async fn preview(&self, request: &ProvisionRequest) -> Result<JoinInformation, PortError> {
-        Ok(JoinInformation {
-            platform: Platform::JITSI,
-            display_name: "Jitsi Meet".into(),
-            join_url: format!("jitsi:{}", &request.external_id[..8]),
-            meeting_id: None,
-            passcode: None,
-            dial_in: vec![],
-            conference_id: None,
-            help_url: None,
-        })
+        let join_url = format!("jitsi:{}", &request.external_id[..8]);
+        Ok(JoinInformation::new(Platform::JITSI, "Jitsi Meet", join_url))
     }
 
     async fn refresh(&self, meeting: &OnlineMeeting) -> Result<JoinInformation, PortError> {

@@ -82,16 +82,7 @@ fn plan(meeting: &Meeting) -> Rewrite {
         Recognition::One(found) => Some(Replacement {
             instance: instance.id.clone(),
             key: found.key.clone(),
-            target: JoinInformation {
-                platform: Platform::JITSI,
-                display_name: "Jitsi Meet".to_owned(),
-                join_url: "https://meet.jit.si/FuzzedRoom".to_owned(),
-                meeting_id: None,
-                passcode: None,
-                dial_in: Vec::new(),
-                conference_id: None,
-                help_url: None,
-            },
+            target: JoinInformation::new(Platform::JITSI, "Jitsi Meet".to_owned(), "https://meet.jit.si/FuzzedRoom".to_owned()),
             language: found.language.clone().unwrap_or_else(|| "en".to_owned()),
         }),
         _ => None,

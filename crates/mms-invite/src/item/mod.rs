@@ -29,6 +29,7 @@ pub use identity::{Invitee, Role};
 pub(crate) use property::graph_name;
 pub use property::{NamedProperty, Properties, PropertyKey, PropertySet, PropertyType};
 pub use read_back::{ReadBack, read_back};
+pub use teams::meeting_options_url;
 pub use undo::undo;
 
 /// A meeting of an Exchange calendar.

@@ -170,7 +170,8 @@ impl Editor {
             }
             None => !has_dial_in,
         };
-        linked && identified && dials
+        let video = target.video.as_ref().is_none_or(|v| shown.contains(&v.address) && has_digits(&v.id));
+        linked && identified && dials && video
     }
 
     /// The body with the block behind all that stands in it.

@@ -33,12 +33,9 @@ pub(super) fn properties(join_url: &str, organizer: Option<&Address>) -> Propert
             NamedProperty::SchedulingServiceUpdateUrl,
             format!("https://api.scheduler.teams.microsoft.com/teams/{tenant}/{oid}/{escaped}/0"),
         );
-        properties.insert(
-            NamedProperty::SchedulingServiceMeetingOptionsUrl,
-            format!(
-                "https://{host}/meetingOptions/?organizerId={oid}&tenantId={tenant}&threadId={escaped}&messageId=0"
-            ),
-        );
+    }
+    if let Some(options) = url.options_url() {
+        properties.insert(NamedProperty::SchedulingServiceMeetingOptionsUrl, options);
     }
     if let Some(organizer) = organizer {
         let plain = |guid: &str| guid.replace('-', "");
@@ -55,7 +52,24 @@ pub(super) fn properties(join_url: &str, organizer: Option<&Address>) -> Propert
     properties
 }
 
+/// The page on which the organizer of a Teams meeting sets its options, by the form that Teams' own client writes into
+/// `SchedulingServiceMeetingOptionsUrl`; none for links that do not name thread, tenant and organizer.
+pub fn meeting_options_url(join_url: &str) -> Option<String> {
+    JoinUrl::parse(join_url)?.options_url()
+}
+
 impl JoinUrl {
+    /// Which services the national clouds use for it is not documented.
+    fn options_url(&self) -> Option<String> {
+        let Self { host, thread, tenant, organizer } = self;
+        let thread = thread.replacen("19:", "19_", 1);
+        (host == "teams.microsoft.com").then(|| {
+            format!(
+                "https://{host}/meetingOptions/?organizerId={organizer}&tenantId={tenant}&threadId={thread}&messageId=0"
+            )
+        })
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         let mut segments = url.path_segments()?;

@@ -155,6 +155,9 @@ fn variables(join: &JoinInformation, language: &str) -> Value {
         passcode => join.passcode.as_deref().map(one_line),
         dial_in,
         conference_id => join.conference_id.as_deref().map(one_line),
+        numbers_url => join.numbers_url.as_deref().map(one_line),
+        video => join.video.as_ref().map(|video| context! { address => one_line(&video.address), id => one_line(&video.id) }),
+        options_url => join.options_url.as_deref().map(one_line),
         help_url => join.help_url.as_deref().map(one_line),
     }
 }
@@ -229,6 +232,12 @@ fn sample() -> JoinInformation {
         passcode: Some("secret".to_owned()),
         dial_in: vec![mms_model::DialIn { number: "+49 30 123456".to_owned(), label: "Berlin".to_owned() }],
         conference_id: Some("4711".to_owned()),
+        numbers_url: Some("https://example.org/numbers".to_owned()),
+        video: Some(mms_model::VideoDevice {
+            address: "example@video.example.org".to_owned(),
+            id: "123 456 789 0".to_owned(),
+        }),
+        options_url: Some("https://example.org/options".to_owned()),
         help_url: Some("https://example.org/help".to_owned()),
     }
 }
@@ -236,7 +245,7 @@ fn sample() -> JoinInformation {
 fn problem(name: &str, error: &minijinja::Error) -> TemplateError {
     let hint = match error.kind() {
         ErrorKind::UndefinedError => {
-            " (known: frame, labels, language, platform, display_name, join_url, meeting_id, passcode, dial_in, conference_id, help_url)"
+            " (known: frame, labels, language, platform, display_name, join_url, meeting_id, passcode, dial_in, conference_id, numbers_url, video, options_url, help_url)"
         }
         ErrorKind::OutOfFuel => " (the template loops too long)",
         _ => "",
@@ -260,20 +269,20 @@ mod tests {
             format!(
                 "{FRAME}\nJitsi Meet: Online-Besprechung\nAn der Besprechung teilnehmen: https://meet.example.org/SampleRoom\n\
                  Besprechungs-ID: 123 456\nKenncode: secret\n\nPer Telefon teilnehmen:\n+49 30 123456 (Berlin)\n\
-                 Telefonkonferenz-ID: 4711\nHilfe: https://example.org/help\n{FRAME}"
+                 Telefonkonferenz-ID: 4711\nLokale Nummer suchen: https://example.org/numbers\n\n\
+                 Mit einem Videokonferenzgerät teilnehmen: example@video.example.org\nVideo-ID: 123 456 789 0\n\n\
+                 Besprechungsoptionen: https://example.org/options\nHilfe: https://example.org/help\n{FRAME}"
             )
         );
     }
 
     #[test]
     fn what_is_not_there_leaves_no_trace() {
+        let JoinInformation { platform, display_name, join_url, .. } = sample();
         let bare = JoinInformation {
-            meeting_id: None,
-            passcode: None,
-            dial_in: Vec::new(),
             conference_id: Some("1".to_owned()),
-            help_url: None,
-            ..sample()
+            numbers_url: Some("https://example.org/numbers".to_owned()),
+            ..JoinInformation::new(platform, display_name, join_url)
         };
         let block = Templates::builtin().render(BodyFormat::Text, &bare, "xx").unwrap();
         assert_eq!(
@@ -301,10 +310,8 @@ mod tests {
     #[test]
     fn every_language_has_every_label() {
         for labels in labels::ALL {
-            for label in
-                [labels.title, labels.join, labels.meeting_id, labels.passcode, labels.dial_in, labels.help]
-            {
-                assert!(!label.is_empty(), "{}", labels.language);
+            for (name, label) in labels.pairs() {
+                assert!(!label.is_empty(), "{} {name}", labels.language);
             }
         }
         assert!(Templates::languages().count() >= 10);

@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::answer::escaped;
+use super::mime;
 use super::shape::{Extended, Shape};
 use crate::item::{Item, OCCURRENCES, later};
 use crate::mailbox::{Recipient, Role};
-use crate::organisation::Kind;
 
 pub(super) fn change_key(version: u32) -> String {
     STANDARD.encode(format!("DwAAABYAAAA{version:08}"))
@@ -24,22 +24,29 @@ impl Item<'_> {
     }
 
     /// The item with the fields that were asked for; `full` is GetItem, which alone shows bodies and attendees.
-    pub(super) fn xml(&self, shape: &Shape<'_>, full: bool) -> String {
-        let mut xml = format!("<t:CalendarItem>{}", self.id_element());
-        for field in ORDER.iter().filter(|field| shape.fields.contains(field)) {
-            xml.push_str(&self.field(field, full).unwrap_or_default());
+    pub(super) fn element(&self, shape: &Shape<'_>, full: bool) -> String {
+        let mut xml = "<t:CalendarItem>".to_owned();
+        if full && shape.has_mime {
+            xml.push_str(&mime::element(&mime::calendar(self)));
         }
-        // Extended properties stand behind the body and before the calendar's own fields.
-        let place = xml.find("<t:UID>").or_else(|| xml.find("<t:Start>")).unwrap_or(xml.len());
-        let extended: String = shape.extended.iter().filter_map(|property| self.extended(property)).collect();
-        xml.insert_str(place, &extended);
+        xml.push_str(&self.id_element());
+        for field in ORDER {
+            if *field == BEHIND_EXTENDED {
+                shape.extended.iter().for_each(|Extended { key, uri }| {
+                    if let Some(value) = self.extended(key) {
+                        let value = escaped(&value.to_string());
+                        let property = format!(
+                            "<t:ExtendedProperty>{uri}<t:Value>{value}</t:Value></t:ExtendedProperty>"
+                        );
+                        xml.push_str(&property);
+                    }
+                });
+            }
+            if shape.fields.contains(field) {
+                xml.push_str(&self.field(field, full).unwrap_or_default());
+            }
+        }
         xml + "</t:CalendarItem>"
-    }
-
-    fn extended(&self, property: &Extended) -> Option<String> {
-        let value = self.property(&property.key)?;
-        let uri = &property.uri;
-        Some(format!("<t:ExtendedProperty>{uri}<t:Value>{}</t:Value></t:ExtendedProperty>", escaped(value)))
     }
 
     fn field(&self, field: &str, full: bool) -> Option<String> {
@@ -53,7 +60,15 @@ impl Item<'_> {
             "item:Body" if full => {
                 Some(format!("<t:Body BodyType=\"HTML\">{}</t:Body>", escaped(self.body())))
             }
+            "item:DateTimeCreated" => element("DateTimeCreated", &self.created().to_string()),
+            "item:ReminderIsSet" => element("ReminderIsSet", "false"),
+            "item:LastModifiedTime" => element("LastModifiedTime", &self.modified().to_string()),
             "calendar:UID" => element("UID", &self.was.uid),
+            "calendar:DateTimeStamp" => element("DateTimeStamp", &self.modified().to_string()),
+            "calendar:OriginalStart" if self.id.occurrence.is_some() => {
+                element("OriginalStart", &self.original_start().to_string())
+            }
+            "calendar:LegacyFreeBusyStatus" => element("LegacyFreeBusyStatus", "Busy"),
             "calendar:RecurrenceId" if self.id.occurrence.is_some() => {
                 element("RecurrenceId", &self.original_start().to_string())
             }
@@ -79,14 +94,7 @@ impl Item<'_> {
                     None => "Single",
                 },
             ),
-            "calendar:MyResponseType" => element(
-                "MyResponseType",
-                match self.was.kind {
-                    Kind::Attending => "Accept",
-                    Kind::Plain => "Unknown",
-                    _ => "Organizer",
-                },
-            ),
+            "calendar:MyResponseType" => element("MyResponseType", self.my_response()),
             "calendar:Organizer" => {
                 Some(format!("<t:Organizer>{}</t:Organizer>", self.person(self.organizer())))
             }
@@ -94,9 +102,10 @@ impl Item<'_> {
             "calendar:OptionalAttendees" if full => self.list("OptionalAttendees", Role::Optional),
             "calendar:Resources" if full => self.list("Resources", Role::Resource),
             "calendar:Recurrence" if full && self.is_master() => Some(format!(
-                "<t:Recurrence><t:WeeklyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>Monday</t:DaysOfWeek>\
+                "<t:Recurrence><t:WeeklyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>{}</t:DaysOfWeek>\
                  </t:WeeklyRecurrence><t:NumberedRecurrence><t:StartDate>{}</t:StartDate>\
                  <t:NumberOfOccurrences>{OCCURRENCES}</t:NumberOfOccurrences></t:NumberedRecurrence></t:Recurrence>",
+                self.was.start.strftime("%A"),
                 self.was.start.strftime("%Y-%m-%d%:z")
             )),
             "calendar:LastOccurrence" if full && self.is_master() => {
@@ -153,17 +162,26 @@ fn mailbox(Recipient { name, address }: &Recipient) -> String {
     )
 }
 
+/// Extended properties stand right before this field.
+const BEHIND_EXTENDED: &str = "item:LastModifiedTime";
+
 /// The fields of an item in the order of the schema; no other may be asked for.
 pub(super) const ORDER: &[&str] = &[
     "item:ItemClass",
     "item:Subject",
     "item:Sensitivity",
     "item:Body",
+    "item:DateTimeCreated",
+    "item:ReminderIsSet",
+    BEHIND_EXTENDED,
     "calendar:UID",
     "calendar:RecurrenceId",
+    "calendar:DateTimeStamp",
     "calendar:Start",
     "calendar:End",
+    "calendar:OriginalStart",
     "calendar:IsAllDayEvent",
+    "calendar:LegacyFreeBusyStatus",
     "calendar:Location",
     "calendar:IsMeeting",
     "calendar:IsCancelled",

@@ -1,9 +1,17 @@
 //! Exchange Web Services: sign-in, impersonation, faults, and the operations.
 
+mod account;
 mod answer;
+mod caller;
 mod folder;
 mod item;
+mod made;
+mod mime;
 mod operations;
+mod plain;
+mod property;
+mod restriction;
+mod search;
 mod shape;
 
 use std::sync::Arc;
@@ -11,7 +19,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,6 +27,8 @@ use roxmltree::{Document, Node};
 
 use crate::organisation::{ACCOUNT, PASSWORD};
 use crate::state::Shared;
+use caller::Caller;
+pub(crate) use made::Made;
 
 /// What a request is refused with as a whole.
 struct Fault {
@@ -33,15 +43,35 @@ impl Fault {
     }
 }
 
+/// Where the service is; as on Windows, the case of its letters does not matter.
+pub(crate) const PATH: &str = "/EWS/Exchange.asmx";
+
+/// Answers a request for the service in other letters than [`PATH`], and refuses others.
+pub(crate) async fn serve_in_any_case(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match method {
+        _ if !uri.path().eq_ignore_ascii_case(PATH) => StatusCode::NOT_FOUND.into_response(),
+        Method::POST => serve(State(shared), headers, body).await,
+        _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+    }
+}
+
 /// Answers one request.
 pub(crate) async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let faults = shared.faults();
     tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
-    if !signed_in(&headers) {
+    let user = Caller::user(&shared.organisation, &headers);
+    if user.is_none() && !signed_in(&headers) {
         shared.count_request("unauthorised");
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"sandbox\"")])
             .into_response();
     }
+    let caller = user.unwrap_or(Caller::Service);
     let Some(request) = std::str::from_utf8(&body).ok().and_then(|text| Document::parse(text).ok()) else {
         return (StatusCode::BAD_REQUEST, "no XML").into_response();
     };
@@ -58,7 +88,7 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap,
             let text = "The server cannot service this request right now. Try again later.";
             Err(Fault { back_off: Some(faults.back_off_ms), ..Fault::new("ErrorServerBusy", text) })
         }
-        Some(operation) => match mailbox(&shared, &request) {
+        Some(operation) => match mailbox(&shared, caller, &request) {
             Ok(user) => operations::answer(&shared, user, operation),
             Err(fault) => Err(fault),
         },
@@ -103,8 +133,8 @@ fn operation<'a, 'd>(request: &'a Document<'d>) -> Option<Node<'a, 'd>> {
     child(request.root_element(), "Body")?.children().find(Node::is_element)
 }
 
-/// Whose mailbox a request is about: the one that is impersonated, or the first user's, which stands for the account's.
-fn mailbox(shared: &Shared, request: &Document<'_>) -> Result<usize, Fault> {
+/// Whose mailbox a request is about: the one that is impersonated, or the caller's own.
+fn mailbox(shared: &Shared, caller: Caller, request: &Document<'_>) -> Result<usize, Fault> {
     let header = child(request.root_element(), "Header");
     let version = header.and_then(|header| child(header, "RequestServerVersion"));
     let known = ["Exchange2007", "Exchange2010", "Exchange2013", "Exchange2015", "Exchange2016"];
@@ -115,9 +145,11 @@ fn mailbox(shared: &Shared, request: &Document<'_>) -> Result<usize, Fault> {
     }
     let sid =
         header.and_then(|header| child(header, "ExchangeImpersonation")?.descendants().find(|n| n.is_text()));
-    let Some(address) = sid.and_then(|text| text.text()).map(str::trim) else { return Ok(0) };
+    let Some(address) = sid.and_then(|text| text.text()).map(str::trim) else {
+        return Ok(caller.mailbox());
+    };
     let faults = shared.faults();
-    if faults.impersonation_denied {
+    if faults.impersonation_denied || !caller.may_impersonate() {
         let text = "The account does not have permission to impersonate the requested user.";
         return Err(Fault::new("ErrorImpersonateUserDenied", text));
     }

@@ -3,82 +3,49 @@
 use roxmltree::Node;
 
 use super::answer::{error, response, success};
-use super::folder::Folder;
 use super::item::{change_key, version_of};
+use super::search::Listed as _;
 use super::shape::{Extended, Shape, field_of, schema};
-use super::{Fault, child};
+use super::{Fault, account, child, folder, made, search};
 use crate::item::{Id, Item};
 use crate::mailbox::{Changed, Recipient, Refusal, Role};
 use crate::organisation::Kind;
 use crate::state::Shared;
 
-/// Entries of a listing in one answer (`EWSFindCountLimit`).
-const LISTED: usize = 1000;
-
 /// What refuses one item: a response code and its text.
-type Refused = (&'static str, &'static str);
+pub(super) type Refused = (&'static str, &'static str);
 
-const NO_FOLDER: Refused = ("ErrorFolderNotFound", "The specified folder could not be found in the store.");
-const NO_ITEM: Refused = ("ErrorItemNotFound", "The specified object was not found in the store.");
+pub(super) const NO_FOLDER: Refused =
+    ("ErrorFolderNotFound", "The specified folder could not be found in the store.");
+pub(super) const NO_ITEM: Refused = ("ErrorItemNotFound", "The specified object was not found in the store.");
 
 /// Answers an operation about a user's mailbox with its response element.
 pub(super) fn answer(shared: &Shared, user: usize, operation: Node<'_, '_>) -> Result<String, Fault> {
     match operation.tag_name().name() {
-        "GetFolder" => get_folder(shared, user, operation),
-        "FindFolder" => find_folder(shared, user, operation),
-        "FindItem" => find_item(shared, user, operation),
+        "ConvertId" => account::convert_id(shared, user, operation),
+        "CreateFolder" => made::create_folder(shared, user, operation),
+        "CreateItem" => made::create_item(shared, user, operation),
+        "DeleteFolder" => made::delete_folder(shared, user, operation),
+        "FindFolder" => folder::find_folder(shared, user, operation),
+        "FindItem" => search::find_item(shared, user, operation),
+        "GetFolder" => folder::get_folder(shared, user, operation),
         "GetItem" => get_item(shared, user, operation),
+        "GetUserConfiguration" => account::user_configuration(shared, user, operation),
         "UpdateItem" => update_item(shared, user, operation),
         other => Err(schema(&format!("the sandbox offers no {other}"))),
     }
 }
 
-fn elements<'r, 'd>(operation: Node<'r, 'd>, name: &str) -> impl Iterator<Item = Node<'r, 'd>> {
+pub(super) fn elements<'r, 'd>(operation: Node<'r, 'd>, name: &str) -> impl Iterator<Item = Node<'r, 'd>> {
     child(operation, name).into_iter().flat_map(|node| node.children()).filter(Node::is_element)
 }
 
-fn refuse(shared: &Shared, operation: &str, (code, text): Refused) -> String {
+pub(super) fn refuse(shared: &Shared, operation: &str, (code, text): Refused) -> String {
     shared.count_refusal(code);
     error(operation, code, text)
 }
 
-fn get_folder(shared: &Shared, user: usize, operation: Node<'_, '_>) -> Result<String, Fault> {
-    let messages: Vec<String> = elements(operation, "FolderIds")
-        .map(|id| match Folder::named(user, id) {
-            Some(folder) => {
-                let folder = folder.xml(&shared.organisation, user);
-                success("GetFolder", &format!("<m:Folders>{folder}</m:Folders>"))
-            }
-            None => refuse(shared, "GetFolder", NO_FOLDER),
-        })
-        .collect();
-    Ok(response("GetFolder", &messages))
-}
-
-fn find_folder(shared: &Shared, user: usize, operation: Node<'_, '_>) -> Result<String, Fault> {
-    let deep = match operation.attribute("Traversal") {
-        Some("Deep") => true,
-        Some("Shallow") => false,
-        _ => return Err(schema("the Traversal is missing or none")),
-    };
-    let messages: Vec<String> = elements(operation, "ParentFolderIds")
-        .map(|id| match Folder::named(user, id) {
-            Some(folder) => {
-                let all = folder.inside(deep);
-                let inside: String =
-                    all.iter().map(|folder| folder.xml(&shared.organisation, user)).collect();
-                success(
-                    "FindFolder",
-                    &root_folder(&format!("<t:Folders>{inside}</t:Folders>"), 0, all.len(), all.len()),
-                )
-            }
-            None => refuse(shared, "FindFolder", NO_FOLDER),
-        })
-        .collect();
-    Ok(response("FindFolder", &messages))
-}
-
-fn root_folder(inside: &str, offset: usize, count: usize, total: usize) -> String {
+pub(super) fn root_folder(inside: &str, offset: usize, count: usize, total: usize) -> String {
     let next = offset + count;
     format!(
         "<m:RootFolder IndexedPagingOffset=\"{next}\" TotalItemsInView=\"{total}\" IncludesLastItemInRange=\"{}\">{inside}\
@@ -87,46 +54,18 @@ fn root_folder(inside: &str, offset: usize, count: usize, total: usize) -> Strin
     )
 }
 
-fn find_item(shared: &Shared, user: usize, operation: Node<'_, '_>) -> Result<String, Fault> {
-    let shape = Shape::read(child(operation, "ItemShape"))?;
-    if let Some(other) = ["CalendarView", "Restriction", "QueryString", "GroupBy", "SortOrder"]
-        .iter()
-        .find(|name| child(operation, name).is_some())
-    {
-        return Err(Fault::new("ErrorInvalidRequest", format!("The sandbox offers no {other}.")));
-    }
-    let view = child(operation, "IndexedPageItemView");
-    let number =
-        |name: &str| view.and_then(|view| view.attribute(name)).and_then(|value| value.parse::<usize>().ok());
-    let (offset, most) =
-        (number("Offset").unwrap_or(0), number("MaxEntriesReturned").unwrap_or(LISTED).min(LISTED));
-    let organisation = &shared.organisation;
-    let messages: Vec<String> = elements(operation, "ParentFolderIds")
-        .map(|id| {
-            let Some(folder) = Folder::named(user, id) else { return refuse(shared, "FindItem", NO_FOLDER) };
-            let all = (0..organisation.mailbox(user).len())
-                .filter(|event| folder.holds(organisation.kind(user, *event)))
-                .collect::<Vec<_>>();
-            let page: Vec<String> = all
-                .iter()
-                .skip(offset)
-                .take(most)
-                .filter_map(|event| Item::read(organisation, Id::new(user, *event)))
-                .map(|item| item.xml(&shape, false))
-                .collect();
-            let items = format!("<t:Items>{}</t:Items>", page.concat());
-            success("FindItem", &root_folder(&items, offset, page.len(), all.len()))
-        })
-        .collect();
-    Ok(response("FindItem", &messages))
-}
-
 fn get_item(shared: &Shared, user: usize, operation: Node<'_, '_>) -> Result<String, Fault> {
     let shape = Shape::read(child(operation, "ItemShape"))?;
     let messages: Vec<String> = elements(operation, "ItemIds")
-        .map(|id| match item_named(shared, user, Some(id)) {
-            Ok((_, item)) => success("GetItem", &format!("<m:Items>{}</m:Items>", item.xml(&shape, true))),
-            Err(refused) => refuse(shared, "GetItem", refused),
+        .map(|id| {
+            let xml = match made::named(shared, user, id) {
+                Some(made) => made.map(|item| item.xml(&shape, true)),
+                None => item_named(shared, user, Some(id)).map(|(_, item)| item.xml(&shape, true)),
+            };
+            match xml {
+                Ok(xml) => success("GetItem", &format!("<m:Items>{xml}</m:Items>")),
+                Err(refused) => refuse(shared, "GetItem", refused),
+            }
         })
         .collect();
     Ok(response("GetItem", &messages))
@@ -207,7 +146,11 @@ fn changes(change: Node<'_, '_>) -> Result<Result<Changed, Refused>, Fault> {
             let property = value.and_then(|value| child(value, "ExtendedProperty"));
             let value = property.and_then(|property| child(property, "Value"));
             let value = value.map(|value| value.text().unwrap_or_default().to_owned());
-            changed.properties.insert(Extended::read(uri)?.key, value);
+            let property = Extended::read(uri)?;
+            if property.is_tag() {
+                return Ok(Err(("ErrorInvalidRequest", "The sandbox changes no properties by their tags.")));
+            }
+            changed.properties.insert(property.key, value);
             continue;
         }
         let Some(uri) = child(field, "FieldURI") else { return Err(schema("a FieldURI is missing")) };

@@ -10,6 +10,8 @@ use super::{Fault, child};
 pub(super) struct Shape<'r> {
     pub(super) fields: Vec<&'r str>,
     pub(super) extended: Vec<Extended>,
+    /// Whether the MIME content is asked for.
+    pub(super) has_mime: bool,
 }
 
 /// A named property as a request names it.
@@ -38,16 +40,46 @@ impl<'r> Shape<'r> {
                 "The sandbox keeps bodies as HTML and converts none.",
             ));
         }
+        read.has_mime = child(shape, "IncludeMimeContent").and_then(|include| include.text()) == Some("true");
+        read.add(shape)?;
+        read.has_mime |= read.fields.contains(&"item:MimeContent");
+        Ok(read)
+    }
+
+    /// The shape of a folder.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) fn of_folder(shape: Option<Node<'r, '_>>) -> Result<Self, Fault> {
+        let Some(shape) = shape else { return Err(schema("a FolderShape is missing")) };
+        let mut read = Self::default();
+        match child(shape, "BaseShape").and_then(|base| base.text()) {
+            Some("IdOnly") => {}
+            Some("Default") => {
+                read.fields.extend(["folder:DisplayName", "folder:TotalCount", "folder:ChildFolderCount"]);
+            }
+            Some("AllProperties") => {
+                read.fields.extend(super::folder::ORDER);
+                read.fields.push("folder:ParentFolderId");
+            }
+            _ => return Err(schema("the BaseShape is missing or none")),
+        }
+        read.add(shape)?;
+        Ok(read)
+    }
+
+    /// Adds the properties that are asked for beside the base shape.
+    fn add(&mut self, shape: Node<'r, '_>) -> Result<(), Fault> {
         let more = child(shape, "AdditionalProperties");
         for field in more.into_iter().flat_map(|more| more.children()).filter(Node::is_element) {
             match field.tag_name().name() {
-                "FieldURI" => read.fields.push(field_of(field)?),
-                "ExtendedFieldURI" => read.extended.push(Extended::read(field)?),
+                "FieldURI" => self.fields.push(field_of(field)?),
+                "ExtendedFieldURI" => self.extended.push(Extended::read(field)?),
                 "IndexedFieldURI" => {}
                 other => return Err(schema(&format!("{other} is no property"))),
             }
         }
-        Ok(read)
+        Ok(())
     }
 }
 
@@ -55,20 +87,45 @@ impl Extended {
     /// # Errors
     /// It names no property, or one that Exchange refuses.
     pub(super) fn read(uri: Node<'_, '_>) -> Result<Self, Fault> {
+        let invalid = || Fault::new("ErrorInvalidExtendedProperty", "The extended property is not valid.");
         let set = uri.attribute("DistinguishedPropertySetId").or(uri.attribute("PropertySetId"));
         let property = uri.attribute("PropertyName").or(uri.attribute("PropertyId"));
-        let (Some(set), Some(property), Some(_)) = (set, property, uri.attribute("PropertyType")) else {
-            // Tags of properties below 0x8000 may be asked for; the sandbox has none of them.
-            if uri.attribute("PropertyTag").is_some() && uri.attribute("PropertyType").is_some() {
-                return Ok(Self { key: String::new(), uri: String::new() });
-            }
-            return Err(Fault::new("ErrorInvalidExtendedProperty", "The extended property is not valid."));
-        };
+        let kind = uri.attribute("PropertyType").ok_or_else(invalid)?;
+        if let (None, None, Some(tag)) = (set, property, uri.attribute("PropertyTag")) {
+            let tag = number(tag).ok_or_else(invalid)?;
+            let attributes = format!("PropertyTag=\"0x{tag:x}\" PropertyType=\"{}\"", escaped(kind));
+            return Ok(Self {
+                key: format!("0x{tag:x}"),
+                uri: format!("<t:ExtendedFieldURI {attributes}/>"),
+            });
+        }
+        let (Some(set), Some(property)) = (set, property) else { return Err(invalid()) };
+        let known = SETS.iter().find(|(id, _)| id.eq_ignore_ascii_case(set));
+        let set = known.map_or(set, |(_, name)| name);
         let key = if set == "PublicStrings" { property.to_owned() } else { format!("{set}/{property}") };
         let attributes: String =
             uri.attributes().map(|a| format!(" {}=\"{}\"", a.name(), escaped(a.value()))).collect();
         Ok(Self { key, uri: format!("<t:ExtendedFieldURI{attributes}/>") })
     }
+
+    /// Whether it is named by a tag, and thus one of those that every item has.
+    pub(super) fn is_tag(&self) -> bool {
+        self.uri.starts_with("<t:ExtendedFieldURI PropertyTag=")
+    }
+}
+
+/// Sets of properties that have a name beside their id.
+const SETS: [(&str, &str); 4] = [
+    ("00020329-0000-0000-C000-000000000046", "PublicStrings"),
+    ("00062002-0000-0000-C000-000000000046", "Appointment"),
+    ("00062008-0000-0000-C000-000000000046", "Common"),
+    ("6ED8DA90-450B-101B-98DA-00AA003F1305", "Meeting"),
+];
+
+/// A tag as requests write it, in decimal or in hexadecimal.
+fn number(text: &str) -> Option<u16> {
+    let hexadecimal = text.strip_prefix("0x").or(text.strip_prefix("0X"));
+    hexadecimal.map_or_else(|| text.parse().ok(), |digits| u16::from_str_radix(digits, 16).ok())
 }
 
 /// The field that a `FieldURI` names.

@@ -96,7 +96,7 @@ fn default_timeout() -> u64 {
 }
 
 fn default_page_size() -> usize {
-    100
+    200
 }
 
 fn default_concurrency() -> usize {

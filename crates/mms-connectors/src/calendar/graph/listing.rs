@@ -32,21 +32,28 @@ impl<'a> Pages<'a> {
     /// What may be a meeting of the owner's that is not over, in every calendar of theirs.
     async fn list(&mut self) -> Result<VecDeque<Wanted>, PortError> {
         let mut names = Vec::new();
-        for calendar in self.calendars().await? {
+        let first = |calendar: String| {
             let events = format!("{}{}", self.calendar.root, path(["calendars", &calendar, "events"]));
-            let first = query(&events, [("$select", SLIM_FIELDS), ("$top", "1000")]);
+            query(&events, [("$select", SLIM_FIELDS), ("$top", "1000")])
+        };
+        let calendars = self.calendars().await?.into_iter().map(first).collect();
+        for page in self.calendar.first_pages(calendars).await {
             let (from, mut ended) = (self.from, 0);
-            let listed = self.calendar.each(first, |entry| {
-                let Some(event) = Listed::read(entry, from) else { return };
-                if event.is_foreign || (event.is_cancelled && !event.is_series) {
-                    return;
-                }
-                if event.has_ended {
-                    ended += 1;
-                } else {
-                    names.push(Wanted { id: event.id, is_series: Some(event.is_series) });
-                }
-            });
+            let listed = async {
+                self.calendar
+                    .each(page?, |entry| {
+                        let Some(event) = Listed::read(entry, from) else { return };
+                        if event.is_foreign || (event.is_cancelled && !event.is_series) {
+                            return;
+                        }
+                        if event.has_ended {
+                            ended += 1;
+                        } else {
+                            names.push(Wanted { id: event.id, is_series: Some(event.is_series) });
+                        }
+                    })
+                    .await
+            };
             match listed.await {
                 // A calendar that was deleted since holds no meetings.
                 Err(error) if error.kind == ErrorKind::Gone => {}
@@ -66,7 +73,7 @@ impl<'a> Pages<'a> {
         let mut found = Vec::new();
         let first = query(&all, [("$select", CALENDAR_FIELDS), ("$top", "100")]);
         self.calendar
-            .each(first, |calendar| {
+            .each(self.calendar.page(&first).await?, |calendar| {
                 if let Some(id) = calendar.get("id").and_then(Value::as_str) {
                     let owner = calendar.pointer("/owner/address").and_then(Value::as_str);
                     let is_default = calendar.get("isDefaultCalendar") == Some(&Value::Bool(true));

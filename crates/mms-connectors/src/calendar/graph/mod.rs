@@ -33,22 +33,24 @@ mod event;
 mod listing;
 mod read;
 mod settings;
+mod spending;
 mod update;
 mod user_calendar;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use mms_invite::rewrite::Editor;
 use mms_model::port::{Calendar, UserCalendar};
-use mms_model::{Code, PortError, User};
+use mms_model::{Clock as _, Code, PortError, SystemClock, User};
 
 pub use diagnosis::diagnose;
 pub use settings::GraphCalendarSettings;
 
 use self::budget::Budget;
 use self::user_calendar::GraphUserCalendar;
-use crate::graph::{GraphClient, path};
+use crate::graph::{GraphClient, GraphClients, path};
 
 /// The mailboxes of a tenant.
 pub struct GraphCalendar {
@@ -59,16 +61,28 @@ pub struct GraphCalendar {
 }
 
 impl GraphCalendar {
-    /// Prepares the way to the tenant; nothing is sent yet.
+    /// Prepares the way to the tenant, by one of `clients`; nothing is sent yet.
     ///
     /// # Errors
     /// A setting that cannot work.
-    pub fn new(settings: GraphCalendarSettings, editor: Arc<Editor>) -> Result<Self, PortError> {
+    pub fn new(
+        settings: GraphCalendarSettings,
+        editor: Arc<Editor>,
+        clients: &GraphClients,
+    ) -> Result<Self, PortError> {
         let wrong = |problem: String| PortError::permanent(Code::CalendarUnreachable, problem);
         let access = settings.access().map_err(|(key, problem)| wrong(format!("{key}: {problem}")))?;
-        let client = Arc::new(GraphClient::new(&access).map_err(|e| wrong(e.to_string()))?);
+        let client = clients.of(&access).map_err(|e| wrong(e.to_string()))?;
         let budget = Arc::new(Budget::new(settings.recipients_per_day));
         Ok(Self { client, editor, settings, budget })
+    }
+
+    /// Keeps what of `recipients_per_day` was spent in files whose names begin with `path`, for other processes of the
+    /// installation and for later ones.
+    pub fn with_spending(mut self, path: &Path) -> Self {
+        let budget = Budget::new(self.settings.recipients_per_day);
+        self.budget = Arc::new(budget.kept_in(path, SystemClock.now()));
+        self
     }
 
     fn open_calendar(&self, user: &User) -> GraphUserCalendar {

@@ -202,12 +202,21 @@ impl GraphUserCalendar {
         page.map_err(|error| self.failure(error, "listing events"))
     }
 
-    /// Every entry of a listing, handed over as it comes.
-    pub(super) async fn each(&self, path: String, mut take: impl FnMut(&Value)) -> Result<(), PortError> {
-        let mut next = Some(path);
+    /// The first pages of listings, asked for together.
+    pub(super) async fn first_pages(&self, paths: Vec<String>) -> Vec<Result<Value, PortError>> {
+        let requests = paths.into_iter().map(|path| SubRequest::get(path).header("Prefer", PREFER)).collect();
+        let replies = self.client.batch(requests, Some(&self.slots)).await;
+        let page = |reply: Result<SubReply, GraphError>| {
+            reply.map(|reply| reply.body).map_err(|error| self.failure(error, "listing events"))
+        };
+        replies.into_iter().map(page).collect()
+    }
+
+    /// Every entry of a listing whose first page was read, handed over as it comes.
+    pub(super) async fn each(&self, first: Value, mut take: impl FnMut(&Value)) -> Result<(), PortError> {
         let mut seen = HashSet::new();
-        while let Some(path) = next {
-            let page = self.page(&path).await?;
+        let mut page = first;
+        loop {
             let Some(values) = page.get("value").and_then(Value::as_array) else {
                 return Err(self.failure(
                     GraphError::Malformed("a listing without \"value\"".to_owned()),
@@ -215,7 +224,8 @@ impl GraphUserCalendar {
                 ));
             };
             values.iter().for_each(&mut take);
-            next = next_link(&page);
+            let Some(path) = next_link(&page) else { return Ok(()) };
+            page = self.page(&path).await?;
             if !seen.insert(path) || seen.len() > MOST_PAGES {
                 return Err(PortError::new(
                     ErrorKind::Permanent,
@@ -224,7 +234,6 @@ impl GraphUserCalendar {
                 ));
             }
         }
-        Ok(())
     }
 }
 

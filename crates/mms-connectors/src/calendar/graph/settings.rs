@@ -23,7 +23,7 @@ fn default_horizon_days() -> u32 {
 }
 
 fn default_page_size() -> usize {
-    100
+    200
 }
 
 /// Exchange Online lets a mailbox send to 10,000 recipients a day. The rest is the organizer's own.

@@ -260,7 +260,7 @@ impl GraphUserCalendar {
             State::Unclear(error) => Some(error),
             State::Failed(error) => {
                 // What was not written told nobody.
-                self.budget.refund(&self.mailbox, spent);
+                self.budget.refund(&self.mailbox, spent, SystemClock.now());
                 return Err(error);
             }
         };

@@ -147,14 +147,9 @@ impl Jitsi {
 
     fn join_information(&self, join_url: String) -> JoinInformation {
         JoinInformation {
-            platform: Platform::JITSI,
-            display_name: self.settings.display_name.clone(),
-            join_url,
-            meeting_id: None,
-            passcode: None,
             dial_in: self.settings.dial_in.clone(),
-            conference_id: None,
             help_url: self.settings.help_url.clone(),
+            ..JoinInformation::new(Platform::JITSI, &*self.settings.display_name, join_url)
         }
     }
 }

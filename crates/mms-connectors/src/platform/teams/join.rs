@@ -45,6 +45,10 @@ pub(super) struct Made {
     pub(super) passcode: Option<String>,
     pub(super) dial_in: Vec<DialIn>,
     pub(super) conference_id: Option<String>,
+    /// `dialinUrl`, the page with local numbers.
+    pub(super) numbers_url: Option<String>,
+    /// `videoTeleconferenceId`; there where the organizer has a licence for cloud video interop.
+    pub(super) video_id: Option<String>,
 }
 
 impl Made {
@@ -54,7 +58,7 @@ impl Made {
     /// What is missing.
     pub(super) fn read(json: &Value) -> Result<Self, String> {
         let join_url = text(json, "joinWebUrl").ok_or("an online meeting without joinWebUrl")?;
-        if !Url::parse(&join_url).is_ok_and(|url| url.scheme() == "https" && url.host().is_some()) {
+        if !is_https(&join_url) {
             return Err("an online meeting whose joinWebUrl is no https URL".to_owned());
         }
         let ids = member(json, "joinMeetingIdSettings");
@@ -65,8 +69,14 @@ impl Made {
             passcode: ids.and_then(|ids| text(ids, "passcode")),
             dial_in: audio.map(dial_in).unwrap_or_default(),
             conference_id: audio.and_then(|audio| text(audio, "conferenceId")),
+            numbers_url: audio.and_then(|audio| text(audio, "dialinUrl")).filter(|url| is_https(url)),
+            video_id: text(json, "videoTeleconferenceId"),
         })
     }
+}
+
+fn is_https(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| url.scheme() == "https" && url.host().is_some())
 }
 
 fn dial_in(audio: &Value) -> Vec<DialIn> {
@@ -112,21 +122,27 @@ mod tests {
             "joinWebUrl": LINK,
             "joinMeetingIdSettings": {"joinMeetingId": "291 633 251", "passcode": "aB3dE5", "isPasscodeRequired": true},
             "audioConferencing": {"ConferenceId": "123456789", "tollNumber": "+1 425-555-0100",
-                "tollFreeNumber": "+1 800-555-0100", "tollNumbers": ["+1 425-555-0100", "+44 20 5555"]},
+                "tollFreeNumber": "+1 800-555-0100", "tollNumbers": ["+1 425-555-0100", "+44 20 5555"],
+                "dialinUrl": "https://dialin.teams.microsoft.com/x"},
+            "videoTeleconferenceId": "1234567890",
         }))
         .unwrap();
         assert_eq!(made.conference_id.as_deref(), Some("123456789"));
         assert_eq!(made.passcode.as_deref(), Some("aB3dE5"));
+        assert_eq!(made.numbers_url.as_deref(), Some("https://dialin.teams.microsoft.com/x"));
+        assert_eq!(made.video_id.as_deref(), Some("1234567890"));
         let numbers: Vec<_> = made.dial_in.iter().map(|d| (d.number.as_str(), d.label.as_str())).collect();
         assert_eq!(numbers, [("+1 425-555-0100", ""), ("+44 20 5555", ""), ("+1 800-555-0100", "toll-free")]);
     }
 
     #[test]
     fn what_is_missing_or_odd_is_none() {
-        let made = Made::read(&json!({"joinWebUrl": LINK, "audioConferencing": null,
+        let made =
+            Made::read(&json!({"joinWebUrl": LINK, "audioConferencing": {"dialinUrl": "javascript:x"},
             "joinMeetingIdSettings": {"joinMeetingId": 5, "passcode": "a\r\nb"}}))
-        .unwrap();
+            .unwrap();
         assert_eq!((made.meeting_id, made.passcode, made.conference_id), (None, None, None));
+        assert_eq!((made.numbers_url, made.video_id), (None, None));
         for broken in [json!({}), json!([]), json!({"joinWebUrl": "javascript:x"}), json!({"joinWebUrl": 5})]
         {
             assert!(Made::read(&broken).is_err());

@@ -11,15 +11,16 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use mms_invite::item::meeting_options_url;
 use mms_model::port::{MeetingPlatform, ProvisionRequest};
-use mms_model::{Code, JoinInformation, OnlineMeeting, Platform, PortError};
+use mms_model::{Code, JoinInformation, OnlineMeeting, Platform, PortError, VideoDevice};
 use serde_json::Value;
 
 use self::join::{JoinContext, Made};
 use self::provision::Provisioner;
 use super::{PlatformConfigurationError, not_held_here, setting};
 use crate::diagnosis::DiagnosticStep;
-use crate::graph::{GraphClient, GraphError, Side, access_settings, path, query, sign_in};
+use crate::graph::{GraphClient, GraphClients, GraphError, Side, access_settings, path, query, sign_in};
 
 access_settings! {
     /// `[platform.Teams]` with `kind = "teams"`: the Teams of a tenant.
@@ -30,6 +31,10 @@ access_settings! {
         /// A page with help; Microsoft's own where it is absent.
         #[serde(default)]
         help_url: Option<String>,
+        /// What video devices of others dial (the tenant key of cloud video interop, `contoso@video.example`), where the
+        /// organization has it.
+        #[serde(default)]
+        video_address: Option<String>,
     }
 }
 
@@ -55,18 +60,21 @@ impl std::fmt::Debug for Teams {
 }
 
 impl Teams {
-    /// The Teams that `settings` describe; nothing is sent yet.
+    /// The Teams that `settings` describe, reached by one of `clients`; nothing is sent yet.
     ///
     /// # Errors
     /// Which setting cannot work and why.
-    pub fn new(name: &str, settings: TeamsSettings) -> Result<Self, PlatformConfigurationError> {
+    pub fn new(
+        name: &str,
+        settings: TeamsSettings,
+        clients: &GraphClients,
+    ) -> Result<Self, PlatformConfigurationError> {
         if uuid::Uuid::try_parse(&settings.tenant).is_err() {
             let problem = "give the tenant's id, a GUID (Entra admin center, Overview): join links name it";
             return Err(setting(name, "tenant", problem));
         }
         let access = settings.access().map_err(|(key, problem)| setting(name, key, problem))?;
-        let client =
-            Arc::new(GraphClient::new(&access).map_err(|e| setting(name, "ca_file", e.to_string()))?);
+        let client = clients.of(&access).map_err(|e| setting(name, "ca_file", e.to_string()))?;
         let provisioner = Provisioner::new(Arc::clone(&client), settings.client_id.clone());
         Ok(Self { client, provisioner, settings, made: Mutex::new(HashSet::new()) })
     }
@@ -81,15 +89,26 @@ impl Teams {
         if remembered.len() < REMEMBERED {
             remembered.insert(made.join_url.clone());
         }
+        let address = self.settings.video_address.as_ref();
         JoinInformation {
-            platform: Platform::TEAMS,
-            display_name: self.settings.display_name.clone(),
-            join_url: made.join_url,
             meeting_id: made.meeting_id,
             passcode: made.passcode,
             dial_in: made.dial_in,
             conference_id: made.conference_id,
+            numbers_url: made.numbers_url,
+            video: address
+                .zip(made.video_id)
+                .map(|(address, id)| VideoDevice { address: address.clone(), id }),
+            ..self.known(made.join_url, language)
+        }
+    }
+
+    /// What a link alone tells.
+    fn known(&self, join_url: String, language: &str) -> JoinInformation {
+        JoinInformation {
+            options_url: meeting_options_url(&join_url),
             help_url: Some(self.settings.help_url.clone().unwrap_or_else(|| help_page(language))),
+            ..JoinInformation::new(Platform::TEAMS, &*self.settings.display_name, join_url)
         }
     }
 
@@ -136,16 +155,7 @@ impl MeetingPlatform for Teams {
         let join_url = format!(
             "https://teams.microsoft.com/l/meetup-join/19%3ameeting_{thread}%40thread.v2/0?context={context}"
         );
-        Ok(JoinInformation {
-            platform: Platform::TEAMS,
-            display_name: self.settings.display_name.clone(),
-            join_url,
-            meeting_id: None,
-            passcode: None,
-            dial_in: Vec::new(),
-            conference_id: None,
-            help_url: Some(self.settings.help_url.clone().unwrap_or_else(|| help_page(&request.language))),
-        })
+        Ok(self.known(join_url, &request.language))
     }
 
     async fn refresh(&self, meeting: &OnlineMeeting) -> Result<JoinInformation, PortError> {
@@ -192,7 +202,8 @@ mod tests {
 
     fn teams(tenant: &str) -> Result<Teams, String> {
         let text = format!("tenant = '{tenant}'\nclient_id = 'app'\nsecret = 'x'");
-        Teams::new("Teams", toml::from_str(&text).unwrap()).map_err(|e| e.to_string())
+        Teams::new("Teams", toml::from_str(&text).unwrap(), &GraphClients::default())
+            .map_err(|e| e.to_string())
     }
 
     fn meeting(url: &str) -> OnlineMeeting {

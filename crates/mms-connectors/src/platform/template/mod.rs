@@ -214,14 +214,11 @@ impl Template {
 
     fn made(&self, id: String, passcode: Option<String>, join_url: String) -> JoinInformation {
         JoinInformation {
-            platform: self.settings.platform.clone(),
-            display_name: self.settings.display_name.clone(),
-            join_url,
             meeting_id: self.settings.print_id.then_some(id).filter(|id| !id.is_empty()),
             passcode,
             dial_in: self.settings.dial_in.clone(),
-            conference_id: None,
             help_url: self.settings.help_url.clone(),
+            ..JoinInformation::new(self.settings.platform.clone(), &*self.settings.display_name, join_url)
         }
     }
 }
