@@ -28,9 +28,9 @@ use ber::Malformed;
 use message::{Bind, Code, Control, Operation, Outcome, Request, Search};
 use name::Name;
 use search::Plan;
-use tree::Tree;
+use tree::{Owner, Tree};
 
-use crate::organisation::{DOMAIN, PASSWORD};
+use crate::organisation::{DOMAIN, Organisation, PASSWORD};
 use crate::state::Shared;
 use crate::tls::TlsListener;
 pub(crate) use tree::distinguished_name;
@@ -188,7 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             None => Outcome::new(Code::AuthMethodNotSupported, "only simple binds are taken"),
             // Without a password nobody is signed in, whatever the name (RFC 4513 section 5.1.2).
             Some(b"") => Outcome::success(),
-            Some(password) if is_account(bind.name) && password == PASSWORD.as_bytes() => {
+            Some(password) if signs_in(&self.shared.organisation, bind.name, password) => {
                 self.signed_in = true;
                 Outcome::success()
             }
@@ -255,12 +255,28 @@ fn whole(came: &[u8], start: usize) -> Result<Option<&[u8]>, Malformed> {
     }
 }
 
-/// Whether a name is the service account's, in any of the forms that a domain controller takes.
-fn is_account(name: &str) -> bool {
-    let (logon, netbios) = (tree::LOGON, tree::NETBIOS);
-    name.eq_ignore_ascii_case(&format!("{logon}@{DOMAIN}"))
-        || name.eq_ignore_ascii_case(&format!("{netbios}\\{logon}"))
-        || Name::parse(name).is_some_and(|name| Name::parse(tree::ACCOUNT) == Some(name))
+/// Whether a name, in any of the forms that a domain controller takes, and a password are the service account's or a
+/// user's. Nobody signs in as a room.
+fn signs_in(organisation: &Organisation, name: &str, password: &[u8]) -> bool {
+    let tree = Tree(organisation);
+    let number = if name.contains('=') {
+        Name::parse(name).and_then(|name| tree.find(&name))
+    } else {
+        match name.split_once('\\') {
+            Some((domain, logon)) if domain.eq_ignore_ascii_case(tree::NETBIOS) => tree.with_logon(logon),
+            Some(_) => None,
+            None => {
+                name.to_ascii_lowercase().strip_suffix(&format!("@{DOMAIN}")).and_then(|l| tree.with_logon(l))
+            }
+        }
+    };
+    match number.map(|number| tree.owner(number)) {
+        Some(Owner::Account) => password == PASSWORD.as_bytes(),
+        Some(Owner::User(user)) => {
+            !organisation.is_room(user) && password == organisation.own_password(user).as_bytes()
+        }
+        Some(Owner::Nobody) | None => false,
+    }
 }
 
 #[cfg(test)]

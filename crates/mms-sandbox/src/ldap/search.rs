@@ -54,7 +54,7 @@ impl<'b> Plan<'b> {
                            bind must be completed on the connection., data 0, v4563";
             return Err(Outcome::new(Code::OperationsError, message));
         }
-        let missing = if base.is_root() { search.scope != Scope::Base } else { !tree.has(&base) };
+        let missing = if base.is_root() { search.scope != Scope::Base } else { tree.find(&base).is_none() };
         if missing {
             let message = "0000208D: NameErr: DSID-03100241, problem 2001 (NO_OBJECT), data 0";
             let outcome = Outcome::new(Code::NoSuchObject, message);

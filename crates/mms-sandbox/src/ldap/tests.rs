@@ -145,6 +145,19 @@ async fn only_the_account_is_signed_in_and_only_who_is_signed_in_may_search() {
         assert_eq!(client.ask(&bind(2, name, PASSWORD)).await.code(), 0, "{name}");
         assert_eq!(client.search(&all).await.0, 2);
     }
+    let own = client.sandbox.description()["users"][0]["password"].as_str().unwrap().to_owned();
+    for name in
+        ["user00001@contoso.example", "CONTOSO\\USER00001", "CN=Anna Adler,OU=Staff,DC=contoso,DC=example"]
+    {
+        assert_eq!(client.ask(&bind(2, name, &own)).await.code(), 0, "{name}");
+        assert_eq!(client.search(&all).await.0, 2, "every user may read");
+    }
+    for name in
+        ["user00002@contoso.example", "OTHER\\user00001", "user00001", tree::BASE, "mms@contoso.example"]
+    {
+        assert_eq!(client.ask(&bind(2, name, &own)).await.code(), 49, "{name}");
+    }
+    client.ask(&bind(3, "mms@contoso.example", PASSWORD)).await;
     client.ask(&bind(3, "mms@contoso.example", "wrong")).await;
     assert_eq!(client.search(&all).await.1.code(), 1, "a sign-in that fails ends the one before");
     let sasl = ber::element(0xa3, &[&ber::octets("GSSAPI")]);
@@ -152,6 +165,16 @@ async fn only_the_account_is_signed_in_and_only_who_is_signed_in_may_search() {
     assert_eq!(client.ask(&message(4, &parts, &[])).await.code(), 7);
     let old = ber::element(0x60, &[&ber::integer(2), &ber::octets(""), &ber::element(0x80, &[])]);
     assert_eq!(client.ask(&message(5, &old, &[])).await.code(), 2);
+}
+
+#[test]
+fn nobody_signs_in_as_a_room() {
+    let organisation =
+        Organisation::new(&Settings { users: 2, rooms: 1, meetings: 0, ..Settings::default() });
+    let signs_in = |user| {
+        signs_in(&organisation, &organisation.address(user), organisation.own_password(user).as_bytes())
+    };
+    assert!(signs_in(1) && !signs_in(2));
 }
 
 #[tokio::test]

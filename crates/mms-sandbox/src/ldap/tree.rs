@@ -28,6 +28,19 @@ pub(super) const STANDING: usize = 8;
 const NORMAL: &str = "512";
 const DISABLED: &str = "514";
 
+/// The number of the service account's entry.
+const STANDING_ACCOUNT: usize = 3;
+
+/// Who may sign in as an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The service account.
+    Account,
+    /// A user by number, rooms included.
+    User(usize),
+    Nobody,
+}
+
 pub(super) struct Tree<'o>(pub(super) &'o Organisation);
 
 impl Tree<'_> {
@@ -63,11 +76,29 @@ impl Tree<'_> {
         }
     }
 
-    /// Whether there is an entry of this name.
-    pub(super) fn has(&self, name: &Name) -> bool {
-        let is_named = |number| Name::parse(&self.name(number)).is_some_and(|known| known == *name);
-        let below_staff = || name_of(STAFF).is_some_and(|staff| name.is_child_of(&staff));
-        (0..STANDING).any(is_named) || below_staff() && (STANDING..self.len()).any(is_named)
+    /// The number of the entry of this name.
+    pub(super) fn find(&self, name: &Name) -> Option<usize> {
+        let is_named = |number: &usize| Name::parse(&self.name(*number)).is_some_and(|known| known == *name);
+        let is_user = name_of(STAFF).is_some_and(|staff| name.is_child_of(&staff));
+        let users = if is_user { STANDING..self.len() } else { 0..0 };
+        (0..STANDING).chain(users).find(is_named)
+    }
+
+    /// The number of the entry of whoever signs in with this logon.
+    pub(super) fn with_logon(&self, logon: &str) -> Option<usize> {
+        if logon.eq_ignore_ascii_case(LOGON) {
+            return Some(STANDING_ACCOUNT);
+        }
+        self.0.find(&format!("{logon}@{DOMAIN}")).map(|user| STANDING + user)
+    }
+
+    /// Whose entry it is.
+    pub(super) fn owner(&self, number: usize) -> Owner {
+        match number.checked_sub(STANDING) {
+            Some(user) => Owner::User(user),
+            None if number == STANDING_ACCOUNT => Owner::Account,
+            None => Owner::Nobody,
+        }
     }
 
     /// The name of the nearest entry above one that does not exist.
@@ -208,7 +239,7 @@ fn standing(number: usize) -> Entry {
             unit
         }
         2 => container(&format!("CN=Users,{BASE}")),
-        3 => {
+        STANDING_ACCOUNT => {
             let mut account = person(ACCOUNT);
             account
                 .set("sAMAccountName", LOGON)
@@ -269,7 +300,7 @@ mod tests {
                     || entry.name.starts_with("OU=")
                     || !text(&entry, "cn").is_empty()
             );
-            assert!(tree.has(&Name::parse(&entry.name).unwrap()), "{}", entry.name);
+            assert_eq!(tree.find(&Name::parse(&entry.name).unwrap()), Some(number), "{}", entry.name);
             assert!(ids.insert(entry.values("objectGUID").to_vec()), "{}", entry.name);
             assert!(names.insert(entry.name));
         }
