@@ -114,7 +114,7 @@ msRTCSIP-PrimaryUserAddress: sip:{name}.sip@{domain}
 
 
 def start(session, names, arguments):
-    require("/usr/sbin/samba", "samba and samba-ad-dc")
+    require("/usr/sbin/samba", "samba-ad-dc")
     require("/usr/share/samba/setup/provision.ldif", "samba-ad-provision")
     if os.geteuid():
         raise StartFailure("Samba listens on the fixed ports of Active Directory: run this as root")
