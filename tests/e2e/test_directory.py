@@ -179,3 +179,16 @@ def test_each_user_of_a_hybrid_organisation_is_migrated_where_the_mailbox_is(tmp
         assert [row["State"] for row in mms.status()] == ["Succeeded", "Succeeded"]
         for user, calendar in (("user00001", "office"), ("user00002", "cloud")):
             assert f"on [calendar.{calendar}]" in mms.run("doctor", f"{user}@contoso.example").stdout
+
+
+def test_a_user_of_a_tenant_without_a_calendar_is_told_why(tmp_path, sandbox):
+    mms = Mms(tmp_path)
+    mms.exchange(sandbox, cloud=[], office=[])
+    mms.write()
+    file = tmp_path / "mms.toml"
+    text = file.read_text(encoding="utf-8")
+    access = text.split("[calendar.cloud]\nkind = \"graph\"\n")[1].split("[")[0]
+    file.write_text(text.replace('file = "users.csv"\n', f'kind = "graph"\n{access}'), encoding="utf-8")
+    why = "the mailbox is in Exchange Online: name its calendar in [directory] calendar_online"
+    assert why in mms.run("doctor", "user00001@contoso.example", expect=1).stdout
+    assert why in mms.run("preview", "user00001@contoso.example", "--to", "Teams", expect=1).stderr

@@ -112,7 +112,7 @@ const CONTROLS: u8 = 0xa0;
 /// Modify, add, delete, rename and compare, with their answers.
 const OTHERS: [(u8, u8); 5] = [(0x66, 0x67), (0x68, 0x69), (0x4a, 0x6b), (0x6c, 0x6d), (0x6e, 0x6f)];
 
-/// The most controls of a request, filters included in [`Filter`]'s own limit.
+/// The most controls of a request.
 const MOST_CONTROLS: usize = 32;
 /// The most attributes that a search asks for.
 const MOST_ATTRIBUTES: usize = 1000;
