@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Starts one real server on free loopback ports, says where it listens, and cleans up after itself.
 
-    serve.py radicale|xandikos|cyrus|davical|sogo|smtp|slapd [--users alice,bob] [--users-count N]
+    serve.py radicale|xandikos|cyrus|davical|sogo|smtp|slapd|samba [--users alice,bob] [--users-count N]
     serve.py davmail --ews URL
 
 When the server answers, ONE line of JSON is printed on stdout. The server then runs until stdin is
@@ -11,8 +11,8 @@ A calendar server prints
     {"name", "url", "scheduling", "users": [{"name", "password", "address", "calendar"}]}
 (`scheduling`: it delivers invitations itself, RFC 6638), the SMTP server
     {"name", "host", "port", "maildir"}
-and the directory
-    {"name", "url", "tls_url", "base", "user", "password", "certificate", "users": [{"name", "id", "upn"}]}
+and a directory
+    {"name", "url", "tls_url", "base", "filter", "user", "password", "certificate", "users": [{"name", "id", "upn"}]}
 and DavMail, whose users are those of the Exchange that it asks,
     {"name", "url", "log"}
 """
@@ -25,7 +25,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from launch import cyrus, davical, davmail, radicale_server, slapd, smtp_sink, sogo, xandikos_server  # noqa: E402
+from launch import cyrus, davical, davmail, radicale_server, samba, slapd, smtp_sink, sogo, xandikos_server  # noqa: E402
 from launch.session import Session, StartFailure  # noqa: E402
 
 SERVERS = {
@@ -37,14 +37,16 @@ SERVERS = {
     "sogo": sogo.start,
     "smtp": smtp_sink.start,
     "slapd": slapd.start,
+    "samba": samba.start,
 }
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("server", choices=SERVERS)
-    parser.add_argument("--users", default="alice,bob,carol", help="names, separated by commas")
-    parser.add_argument("--users-count", type=int, metavar="N", help="N users named user0001 and so on, instead")
+    parser.add_argument("--users", help="names, separated by commas; by default alice,bob,carol")
+    parser.add_argument("--users-count", type=int, metavar="N",
+                        help="N users named user0001 and so on, instead, or beside those of --users")
     parser.add_argument("--domain", default="example.test", help="the domain of the users' addresses")
     parser.add_argument("--ews", metavar="URL", help="the Exchange Web Services that DavMail asks")
     faults = parser.add_argument_group("faults of the SMTP server")
@@ -76,10 +78,11 @@ def main():
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    if arguments.users_count:
-        names = [f"user{number:04}" for number in range(1, arguments.users_count + 1)]
-    else:
-        names = [name for name in arguments.users.split(",") if name]
+    users = arguments.users
+    if users is None:
+        users = "" if arguments.users_count else "alice,bob,carol"
+    names = [name for name in users.split(",") if name]
+    names += [f"user{number:04}" for number in range(1, (arguments.users_count or 0) + 1)]
     with Session(arguments.server) as session:
         try:
             ready = SERVERS[arguments.server](session, names, arguments)

@@ -262,8 +262,10 @@ impl Engine {
     pub(crate) async fn open_calendar(&self, user: &User) -> Result<Box<dyn UserCalendar>, PortError> {
         let nowhere = |message: String| PortError::new(ErrorKind::Permanent, Code::NoCalendar, message);
         let Some(location) = &user.calendar else {
+            let why = self.connectors.directory.why_no_calendar(user).await;
+            let why = why.as_deref().unwrap_or("give the directory a calendar for this user");
             return Err(nowhere(format!(
-                "no configured connector serves the calendar of {}: give the directory a calendar for this user",
+                "no configured connector serves the calendar of {}: {why}",
                 user.upn
             )));
         };

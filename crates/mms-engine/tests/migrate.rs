@@ -5,7 +5,7 @@
 mod world;
 
 use mms_engine::{EngineError, EngineSettings, RollbackSelection, Start};
-use mms_model::{AttendeeChoice, Code, MeetingOutcome, State};
+use mms_model::{AttendeeChoice, Code, MeetingOutcome, State, User};
 use world::*;
 
 const A: &str = "anna@corp.test";
@@ -15,6 +15,20 @@ async fn setup(world: &World, settings: EngineSettings) -> (tempfile::TempDir, m
     let folder = tempfile::tempdir().unwrap();
     let engine = world.engine(world.store(folder.path()).await, settings);
     (folder, engine)
+}
+
+#[tokio::test]
+async fn a_user_without_a_calendar_is_told_why_by_the_directory() {
+    let (_folder, engine) = setup(&World::new(), EngineSettings::default()).await;
+    for (number, why) in
+        [(8, "the mailbox is on the moon"), (9, "give the directory a calendar for this user")]
+    {
+        let nowhere = User { calendar: None, ..user(number) };
+        let error = engine.preview(&nowhere, &migration("AllToJitsi"), &mut |_| {}).await.unwrap_err();
+        let EngineError::Port(error) = error else { panic!("{error}") };
+        assert_eq!(error.code, Code::NoCalendar);
+        assert!(error.message.ends_with(why), "{}", error.message);
+    }
 }
 
 #[tokio::test]

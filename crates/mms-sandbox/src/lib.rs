@@ -1,5 +1,5 @@
-//! A simulated organisation that speaks Exchange Web Services, Microsoft Graph and the UCWA of Skype for Business Server, to
-//! try MMS without a server and to test it.
+//! A simulated organisation that speaks Exchange Web Services, Microsoft Graph, the UCWA of Skype for Business Server and the
+//! LDAP of Active Directory, to try MMS without a server and to test it.
 //!
 //! It is honest: where Exchange would refuse (a stale change key, a property that cannot be written, a missing
 //! permission), it refuses with the same response code. It depends on no other crate of MMS, so that it cannot share a
@@ -9,6 +9,7 @@ mod ews;
 mod faults;
 mod graph;
 mod item;
+mod ldap;
 mod mailbox;
 mod organisation;
 mod state;
@@ -35,6 +36,8 @@ use tls::TlsListener;
 pub struct Settings {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where to listen for LDAP; port 0 takes a free one.
+    pub ldap: SocketAddr,
     /// How many users.
     pub users: usize,
     /// How many rooms that organise meetings, too; they are numbered behind the users.
@@ -54,6 +57,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ldap: SocketAddr::from(([127, 0, 0, 1], 0)),
             users: 25,
             rooms: 0,
             meetings: 12,
@@ -71,6 +75,7 @@ pub struct Sandbox {
     certificate: Option<String>,
     shared: Arc<Shared>,
     serving: JoinHandle<std::io::Result<()>>,
+    directory: ldap::Directory,
 }
 
 impl Sandbox {
@@ -82,6 +87,7 @@ impl Sandbox {
         let listener = TcpListener::bind(settings.listen).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(Organisation::new(settings), settings.tls));
+        let directory = ldap::Directory::start(settings.ldap, settings.tls, Arc::clone(&shared)).await?;
         let router = Router::new()
             .route(ews::PATH, post(ews::serve))
             .route("/{tenant}/oauth2/v2.0/token", post(graph::issue))
@@ -102,10 +108,10 @@ impl Sandbox {
         } else {
             (tokio::spawn(async move { axum::serve(listener, router).await }), None)
         };
-        Ok(Self { address, certificate, shared, serving })
+        Ok(Self { address, certificate, shared, serving, directory })
     }
 
-    /// Where it is and who is in it: every URL, the account and its password, the users.
+    /// Where it is and who is in it: every URL, the account and its password, the certificates, the users.
     pub fn description(&self) -> Value {
         let base = format!("{}://{}", self.shared.scheme(), self.address);
         let organisation = &self.shared.organisation;
@@ -120,6 +126,8 @@ impl Sandbox {
                 })
             })
             .collect();
+        // LDAP, which may listen at another address, has one of its own.
+        let certificates = self.certificate.as_deref().zip(self.directory.certificate());
         json!({
             "ews": format!("{base}{}", ews::PATH),
             "graph": format!("{base}/v1.0"),
@@ -131,8 +139,9 @@ impl Sandbox {
             "faults": format!("{base}/sandbox/faults"),
             "account": {"user": organisation::ACCOUNT, "password": organisation::PASSWORD},
             "domain": organisation::DOMAIN,
+            "ldap": self.directory.describe(),
             "ucwa": ucwa::describe(&self.shared, &base),
-            "certificate": self.certificate,
+            "certificate": certificates.map(|(http, ldap)| format!("{http}{ldap}")),
             "users": users,
         })
     }

@@ -34,6 +34,8 @@ const LAST: [&str; 16] = [
     "Okafor",
     "Papadakis",
 ];
+/// How many names of people there are; after so many users they come again.
+pub(crate) const NAMES: usize = FIRST.len() * LAST.len();
 const SUBJECTS: [&str; 8] = [
     "Budget review",
     "Wochenplanung",

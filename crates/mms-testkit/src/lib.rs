@@ -12,6 +12,6 @@ mod launcher;
 mod mail;
 mod server;
 
-pub use directory::{DirectoryUser, Slapd};
+pub use directory::{DirectoryServer, DirectoryUser};
 pub use mail::{Mail, SmtpSink};
 pub use server::{Server, TestUser};

@@ -22,7 +22,9 @@ attributetype ( 1.1.2.1.7 NAME 'targetAddress' EQUALITY caseIgnoreMatch SYNTAX 1
 attributetype ( 1.1.2.1.8 NAME 'nCName' EQUALITY distinguishedNameMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.12 SINGLE-VALUE )
 attributetype ( 1.1.2.1.9 NAME 'nETBIOSName' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
 attributetype ( 1.1.2.1.10 NAME 'configurationNamingContext' EQUALITY distinguishedNameMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.12 SINGLE-VALUE )
-objectclass ( 1.1.2.2.1 NAME 'user' SUP inetOrgPerson STRUCTURAL MAY ( sAMAccountName $ userPrincipalName $ proxyAddresses $ objectGUID $ msRTCSIP-PrimaryUserAddress $ msExchRecipientTypeDetails $ targetAddress ) )
+attributetype ( 1.1.2.1.11 NAME 'msExchRemoteRecipientType' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.1.2.1.12 NAME 'homeMDB' EQUALITY distinguishedNameMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.12 SINGLE-VALUE )
+objectclass ( 1.1.2.2.1 NAME 'user' SUP inetOrgPerson STRUCTURAL MAY ( sAMAccountName $ userPrincipalName $ proxyAddresses $ objectGUID $ msRTCSIP-PrimaryUserAddress $ msExchRecipientTypeDetails $ msExchRemoteRecipientType $ homeMDB $ targetAddress ) )
 objectclass ( 1.1.2.2.2 NAME 'crossRef' SUP top STRUCTURAL MUST cn MAY ( nCName $ nETBIOSName ) )
 """
 
@@ -90,8 +92,26 @@ proxyAddresses: SMTP:{name}.mail@{domain}
 proxyAddresses: smtp:{name}.alias@{domain}
 msRTCSIP-PrimaryUserAddress: sip:{name}.sip@{domain}
 objectGUID:: {guid}
-msExchRecipientTypeDetails: {kind}
+{mailbox}
 """
+
+# What Exchange notes of a mailbox, by the user's name; of the others every second one is in Exchange Online.
+MAILBOXES = {
+    "room": "msExchRecipientTypeDetails: 16",
+    "legacy": f"homeMDB: CN=DB1,CN=Services,CN=Configuration,{SUFFIX}",
+    "provisioned": "msExchRecipientTypeDetails: 128\nmsExchRemoteRecipientType: 1",
+    "routed": "targetAddress: SMTP:routed@contoso.mail.onmicrosoft.com",
+    "nobox": "msExchRecipientTypeDetails: 128",
+    "odd": "msExchRecipientTypeDetails: 256",
+}
+
+
+def certificate(session, address):
+    """A key and a certificate for localhost and an address, in key.pem and certificate.pem."""
+    run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", f"subjectAltName=DNS:localhost,IP:{address}", "-addext", "basicConstraints=critical,CA:FALSE",
+         "-keyout", session.path("key.pem"), "-out", session.path("certificate.pem")])
+    os.chmod(session.path("key.pem"), 0o600)
 
 
 def start(session, names, arguments):
@@ -101,16 +121,13 @@ def start(session, names, arguments):
     session.write("ad.schema", SCHEMA)
     session.write("root.ldif", f"dn:\nconfigurationNamingContext: CN=Configuration,{SUFFIX}\n")
     configuration = session.write("slapd.conf", CONFIGURATION.format(**values))
-    run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
-         "-keyout", session.path("key.pem"), "-out", session.path("certificate.pem")])
+    certificate(session, "127.0.0.1")
     os.mkdir(session.path("data"))
     users, entries = [], BASE.format(**values)
     for number, name in enumerate(names):
         guid = uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.{arguments.domain}")
-        # Every second mailbox is in Exchange Online.
-        kind = 2147483648 if number % 2 else 1
-        entries += USER.format(name=name, display=name.capitalize(), domain=arguments.domain, kind=kind,
+        mailbox = MAILBOXES.get(name, f"msExchRecipientTypeDetails: {2147483648 if number % 2 else 1}")
+        entries += USER.format(name=name, display=name.capitalize(), domain=arguments.domain, mailbox=mailbox,
                                guid=base64.b64encode(guid.bytes_le).decode(), **values)
         users.append({"name": name, "id": str(guid), "upn": f"{name}@{arguments.domain}"})
     ldif = session.write("entries.ldif", entries)
@@ -119,4 +136,5 @@ def start(session, names, arguments):
                              f"ldap://127.0.0.1:{plain} ldaps://127.0.0.1:{encrypted}"])
     session.wait_for_port(process, encrypted)
     return {"url": f"ldap://127.0.0.1:{plain}", "tls_url": f"ldaps://localhost:{encrypted}", "base": SUFFIX,
-            "user": ADMIN, "password": PASSWORD, "certificate": session.path("certificate.pem"), "users": users}
+            "user": ADMIN, "password": PASSWORD, "certificate": session.path("certificate.pem"),
+            "filter": "(objectClass=user)", "users": users}

@@ -13,6 +13,9 @@ pub struct Arguments {
     /// Where to listen. Port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
+    /// Where to listen for LDAP, by which the users are found as in Active Directory. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    pub ldap: SocketAddr,
     /// How many users the organisation has.
     #[arg(long, value_name = "N", default_value_t = 25)]
     pub users: usize,
@@ -39,10 +42,13 @@ pub struct Arguments {
 /// # Errors
 /// The address cannot be listened on.
 pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let &Arguments { listen, users, rooms, meetings, unusual, seed, tls } = arguments;
-    let failed =
-        |error| Failure::failed(format!("{listen} cannot be served: {error}; name another with --listen"));
-    let sandbox = Sandbox::start(&Settings { listen, users, rooms, meetings, unusual, seed, tls })
+    let &Arguments { listen, ldap, users, rooms, meetings, unusual, seed, tls } = arguments;
+    let failed = |error| {
+        Failure::failed(format!(
+            "{listen} or {ldap} cannot be served: {error}; name others with --listen and --ldap"
+        ))
+    };
+    let sandbox = Sandbox::start(&Settings { listen, ldap, users, rooms, meetings, unusual, seed, tls })
         .await
         .map_err(failed)?;
     print_text(&format!("{}\n", sandbox.description()))?;

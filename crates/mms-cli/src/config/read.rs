@@ -620,6 +620,37 @@ mod tests {
     }
 
     #[test]
+    fn calendars_that_the_directory_names_must_be_there() {
+        let calendars = "[calendar.office]\nkind = \"ics\"\nroot = \"cal\"\n";
+        let ldap = "[directory]\nkind = \"ldap\"\nurl = \"ldaps://dc1\"\nbase = \"DC=x\"\nuser = \"u\"\npassword_file = \"p\"\n";
+        insta::assert_snapshot!(
+            error(&format!("{calendars}{ldap}calendar_on_premises = \"offices\"\n")),
+            @r#"/etc/mms/mms.toml:4: [directory] "calendar_on_premises": there is no [calendar.offices]: did you mean "office"?"#
+        );
+        insta::assert_snapshot!(
+            error(&format!("{calendars}{ldap}calendar_online = \"cloud\"\n")),
+            @r#"/etc/mms/mms.toml:4: [directory] "calendar_online": there is no [calendar.cloud]: correct the name, or add the section"#
+        );
+        let graph = "[directory]\nkind = \"graph\"\ntenant = \"t\"\nclient_id = \"c\"\nsecret_file = \"s\"\n";
+        let told = error(&format!("{calendars}{graph}calendar = \"dav\"\n"));
+        assert!(told.contains("[directory] \"calendar\": there is no [calendar.dav]"), "{told}");
+    }
+
+    #[test]
+    fn the_documentation_has_every_key_of_an_ldap_directory() {
+        let calendar = "[calendar.a]\nkind = \"ics\"\nroot = \"cal\"\n";
+        let told = error(&format!("{calendar}[directory]\nkind = \"ldap\"\nqqqqqqqqqqqqqqqq = 1\n"));
+        let known: std::collections::BTreeSet<&str> =
+            told.split_once("is unknown: use ").unwrap().1.split(", ").collect();
+        let documented = documented_keys("\n### `kind = \"ldap\"`");
+        let secret = |key: &str| key.strip_suffix("_env").unwrap_or(key).to_owned();
+        assert_eq!(
+            known,
+            documented.iter().map(|key| secret(key)).collect::<Vec<_>>().iter().map(String::as_str).collect()
+        );
+    }
+
+    #[test]
     fn headers_of_sections_are_found_however_they_are_written() {
         let text = "# [calendar.b]\n[calendar.bb]\n [ calendar.\"b\" ]\n[platform.x.jwt]\n";
         assert_eq!(line_of_section(text, "calendar.b"), Some(3));

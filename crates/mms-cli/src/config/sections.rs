@@ -18,6 +18,7 @@ use mms_model::{AttendeeChoice, Platform};
 use serde::{Deserialize, Serialize};
 
 use super::{Duration, locate};
+use crate::nearest::nearest;
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
@@ -225,6 +226,14 @@ impl Config {
         self.admin.socket.clone().unwrap_or_else(|| locate::default_socket(&self.store_path()))
     }
 
+    /// What is wrong with a key whose value names a calendar that is not configured.
+    fn no_such_calendar(&self, key: &str, name: &str) -> String {
+        match nearest(name, self.calendars.keys().map(String::as_str)) {
+            Some(near) => format!("\"{key}\": there is no [calendar.{name}]: did you mean \"{near}\"?"),
+            None => format!("\"{key}\": there is no [calendar.{name}]: correct the name, or add the section"),
+        }
+    }
+
     /// What serde cannot check: the section and what is wrong there.
     ///
     /// # Errors
@@ -255,16 +264,21 @@ impl Config {
             DirectoryKind::File(_) => Vec::new(),
             DirectoryKind::Graph(graph) => {
                 graph.access().map_err(problem)?;
-                vec![&graph.calendar_online, &graph.calendar]
+                vec![("calendar_online", &graph.calendar_online), ("calendar", &graph.calendar)]
             }
             DirectoryKind::Ldap(ldap) => {
                 ldap.server().map_err(problem)?;
-                vec![&ldap.calendar_on_premises, &ldap.calendar_online, &ldap.calendar]
+                vec![
+                    ("calendar_on_premises", &ldap.calendar_on_premises),
+                    ("calendar_online", &ldap.calendar_online),
+                    ("calendar", &ldap.calendar),
+                ]
             }
         };
-        if let Some(name) = named.into_iter().flatten().find(|name| !self.calendars.contains_key(*name)) {
-            let message = format!("there is no [calendar.{name}]: correct the name, or add the section");
-            return wrong("directory", &message);
+        for (key, name) in named {
+            if let Some(name) = name.as_ref().filter(|name| !self.calendars.contains_key(*name)) {
+                return Err(("directory".to_owned(), self.no_such_calendar(key, name)));
+            }
         }
         for (name, platform) in &self.platforms {
             let section = format!("platform.{name}");

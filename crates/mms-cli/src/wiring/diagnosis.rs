@@ -52,6 +52,8 @@ pub async fn diagnose(
 /// Findings of the directory that are shown.
 const MOST_FINDINGS: usize = 20;
 
+const GIVE_A_CALENDAR: &str = "give the directory a calendar for this user (docs/directory.md)";
+
 /// The users that are tried, and how the directory fares.
 async fn users(
     config: &Config,
@@ -67,8 +69,18 @@ async fn users(
         }
     };
     if let Some(identity) = identity {
-        let user = super::directory(config)?.resolve(identity).await?;
-        steps.push(DiagnosticStep::passed("user", user.upn.clone()));
+        let directory = super::directory(config)?;
+        let user = directory.resolve(identity).await?;
+        steps.push(match &user.calendar {
+            Some(place) => {
+                DiagnosticStep::passed("user", format!("{}, on [calendar.{}]", user.upn, place.connector))
+            }
+            None => DiagnosticStep::failed(
+                "user",
+                format!("{} has no calendar", user.upn),
+                directory.why_no_calendar(&user).await.unwrap_or_else(|| GIVE_A_CALENDAR.to_owned()),
+            ),
+        });
         return Ok((vec![user], steps));
     }
     // What is wrong with it stands in the steps.

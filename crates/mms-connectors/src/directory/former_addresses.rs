@@ -60,6 +60,10 @@ impl Directory for FormerAddresses {
         let users = self.directory.users().await?;
         Ok(users.into_iter().map(|user| self.completed(user)).collect())
     }
+
+    async fn why_no_calendar(&self, user: &User) -> Option<String> {
+        self.directory.why_no_calendar(user).await
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +72,32 @@ mod tests {
 
     use super::*;
     use crate::directory::file::{FileDirectory, FileFormat};
+
+    struct Outside;
+
+    #[async_trait]
+    impl Directory for Outside {
+        async fn resolve(&self, _identity: &Identity) -> Result<User, PortError> {
+            Err(PortError::permanent(Code::UserNotFound, "unknown"))
+        }
+
+        async fn users(&self) -> Result<Vec<User>, PortError> {
+            Ok(Vec::new())
+        }
+
+        async fn why_no_calendar(&self, user: &User) -> Option<String> {
+            Some(format!("{} is outside", user.upn))
+        }
+    }
+
+    #[tokio::test]
+    async fn why_somebody_has_no_calendar_is_what_the_directory_says() {
+        let csv = b"upn\nanna@new.example\n";
+        let anna = FileDirectory::parse("users.csv", FileFormat::Csv, csv, None).unwrap();
+        let anna = anna.users().await.unwrap().remove(0);
+        let directory = FormerAddresses::new(Arc::new(Outside), Arc::default());
+        assert_eq!(directory.why_no_calendar(&anna).await.as_deref(), Some("anna@new.example is outside"));
+    }
 
     #[tokio::test]
     async fn people_are_found_by_the_address_that_they_had() {

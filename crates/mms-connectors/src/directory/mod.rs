@@ -6,7 +6,30 @@ pub mod graph;
 pub mod identity_map;
 pub mod ldap;
 
+use mms_model::port::Directory;
 use mms_model::{Code, ErrorKind, Identity, PortError, User};
+
+use crate::diagnosis::DiagnosticStep;
+
+/// Users without a calendar whom `mms doctor` names.
+const NAMED: usize = 5;
+
+/// What `mms doctor` says of the users that a server lists: how many, and who has no calendar and why.
+async fn listed(directory: &dyn Directory, users: &[User]) -> Vec<DiagnosticStep> {
+    let without: Vec<&User> = users.iter().filter(|user| user.calendar.is_none()).collect();
+    let count = format!("{} users, {} without a calendar", users.len(), without.len());
+    let mut steps = vec![DiagnosticStep::passed("users", count)];
+    for user in without.into_iter().take(NAMED) {
+        let why =
+            directory.why_no_calendar(user).await.unwrap_or_else(|| "there is none for them".to_owned());
+        steps.push(DiagnosticStep::warning(
+            "users",
+            format!("{} has no calendar: {why}", user.upn),
+            "their migrations fail with NoCalendar; docs/directory.md says what a calendar follows from",
+        ));
+    }
+    steps
+}
 
 /// The one user that `identity` names.
 fn only<'u>(identity: &Identity, found: &[&'u User]) -> Result<&'u User, PortError> {

@@ -16,4 +16,10 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// `DirectoryError`.
     async fn users(&self) -> Result<Vec<User>, PortError>;
+
+    /// Why `user` has no calendar, where the directory can tell: what it shows of them and what to do, as the end of a
+    /// sentence.
+    async fn why_no_calendar(&self, _user: &User) -> Option<String> {
+        None
+    }
 }

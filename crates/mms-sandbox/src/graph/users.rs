@@ -123,7 +123,7 @@ fn properties(organisation: &Organisation, user: usize) -> Value {
         "userType": "Member", "otherMails": [], "assignedPlans": [{"service": "exchange", "capabilityStatus": "Enabled", "servicePlanId": "efb87545-963c-4e0d-99df-69c6916d9eb0"}],
         "proxyAddresses": [format!("SMTP:{address}"), format!("smtp:{logon}@mail.{}", crate::organisation::DOMAIN)],
         "imAddresses": [address], "onPremisesSamAccountName": logon, "onPremisesDomainName": crate::organisation::DOMAIN,
-        "onPremisesDistinguishedName": format!("CN={name},OU=Staff,DC=contoso,DC=example"),
+        "onPremisesDistinguishedName": crate::ldap::distinguished_name(organisation, user),
         "onPremisesUserPrincipalName": address, "onPremisesSyncEnabled": true,
     })
 }

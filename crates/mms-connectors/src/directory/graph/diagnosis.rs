@@ -4,6 +4,7 @@ use mms_model::port::Directory as _;
 
 use super::{GraphDirectory, GraphDirectorySettings};
 use crate::diagnosis::DiagnosticStep;
+use crate::directory::listed;
 use crate::graph::{Side, sign_in};
 
 /// Signs in and reads the users, step by step.
@@ -17,17 +18,14 @@ pub async fn diagnose(settings: &GraphDirectorySettings, only_calendar: Option<&
     if steps.iter().any(DiagnosticStep::is_failure) {
         return steps;
     }
-    steps.push(match directory.users().await {
-        Err(error) => DiagnosticStep::failed("users", error.message, advice),
-        Ok(users) if users.is_empty() => DiagnosticStep::failed(
+    match directory.users().await {
+        Err(error) => steps.push(DiagnosticStep::failed("users", error.message, advice)),
+        Ok(users) if users.is_empty() => steps.push(DiagnosticStep::failed(
             "users",
             "the tenant shows no users",
             "correct filter, or grant User.Read.All",
-        ),
-        Ok(users) => {
-            let without = users.iter().filter(|user| user.calendar.is_none()).count();
-            DiagnosticStep::passed("users", format!("{} users, {without} without a calendar", users.len()))
-        }
-    });
+        )),
+        Ok(users) => steps.extend(listed(&directory, &users).await),
+    }
     steps
 }

@@ -48,12 +48,16 @@ impl GraphDirectory {
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<User>, PortError> {
+        Ok(self.answers(query).await?.iter().filter_map(|json| self.read(json)).collect())
+    }
+
+    async fn answers(&self, query: &Query) -> Result<Vec<Value>, PortError> {
         let failed = |error: GraphError| error.into_port(Side::Directory, "looking for a user in the tenant");
         match query {
             Query::Key(key) => {
                 let one = with_query(&path(["users", key]), [("$select", user::FIELDS)]);
                 match self.client.get(&one, &[], None).await {
-                    Ok(json) => Ok(self.read(&json).into_iter().collect()),
+                    Ok(json) => Ok(vec![json]),
                     Err(error) if matches!(error.status(), Some(400 | 404)) => Ok(Vec::new()),
                     Err(error) => Err(failed(error)),
                 }
@@ -61,13 +65,11 @@ impl GraphDirectory {
             Query::Filter(filter) => {
                 let options = [("$filter", filter.as_str()), ("$select", user::FIELDS), ("$count", "true")];
                 let found = self.client.get(&with_query("/users", options), &[EVENTUAL], None).await;
-                let found = found.map_err(failed)?;
-                Ok(found["value"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|json| self.read(json))
-                    .collect())
+                let mut found = found.map_err(failed)?;
+                Ok(match found["value"].take() {
+                    Value::Array(found) => found,
+                    _ => Vec::new(),
+                })
             }
         }
     }
@@ -109,5 +111,10 @@ impl Directory for GraphDirectory {
         }
         users.sort_by_cached_key(|user| user.upn.to_lowercase());
         Ok(users)
+    }
+
+    async fn why_no_calendar(&self, user: &User) -> Option<String> {
+        let answers = self.answers(&Query::Key(user.id.to_string())).await.ok()?;
+        user::calendar(answers.first()?, &self.settings, self.only_calendar.as_deref()).err()
     }
 }

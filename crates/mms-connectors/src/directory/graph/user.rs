@@ -26,7 +26,7 @@ pub(super) fn read(json: &Value, settings: &GraphDirectorySettings, only: Option
         display_name: text("displayName").map(str::to_owned),
         distinguished_name: text("onPremisesDistinguishedName").map(str::to_owned),
         addresses: addresses(json, &upn),
-        calendar: calendar(json, settings, only),
+        calendar: calendar(json, settings, only).ok(),
         upn,
     })
 }
@@ -63,16 +63,40 @@ fn addresses(json: &Value, upn: &str) -> Vec<Address> {
     addresses
 }
 
-/// Where the calendar is: in Exchange Online with an enabled plan of the service `exchange`, else elsewhere.
-fn calendar(json: &Value, settings: &GraphDirectorySettings, only: Option<&str>) -> Option<CalendarLocation> {
-    let has_mailbox = json["assignedPlans"].as_array().into_iter().flatten().any(|plan| {
+/// The calendar of a user.
+///
+/// # Errors
+/// There is none, and this is why, as the end of a sentence about the user.
+pub(super) fn calendar(
+    json: &Value,
+    settings: &GraphDirectorySettings,
+    only: Option<&str>,
+) -> Result<CalendarLocation, String> {
+    let is_online = has_exchange_plan(json);
+    let of_mailbox = settings.calendar_online.as_deref().filter(|_| is_online);
+    // Where an administrator told mailboxes apart, the only calendar is that of Exchange Online.
+    let default = settings.calendar.as_deref().or(only.filter(|_| settings.calendar_online.is_none()));
+    let connector = of_mailbox.or(default).ok_or_else(|| {
+        if is_online {
+            "the mailbox is in Exchange Online: name its calendar in [directory] calendar_online".to_owned()
+        } else {
+            "no licence of theirs has an enabled plan of Exchange Online: name the calendar of such users in [directory] \
+             calendar"
+                .to_owned()
+        }
+    })?;
+    Ok(CalendarLocation { connector: connector.to_owned(), place: String::new() })
+}
+
+/// Whether a plan of the service `exchange` is enabled (Graph, resource type assignedPlan). In an organisation that
+/// also has servers of its own such a user's mailbox may still be there, which Graph's `user` does not tell; a calendar
+/// of Exchange Online then answers `MailboxNotEnabledForRESTAPI`.
+fn has_exchange_plan(json: &Value) -> bool {
+    json["assignedPlans"].as_array().into_iter().flatten().any(|plan| {
         let is =
             |name: &str, wanted: &str| plan[name].as_str().is_some_and(|is| is.eq_ignore_ascii_case(wanted));
         is("service", "exchange") && is("capabilityStatus", "Enabled")
-    });
-    let online = settings.calendar_online.as_deref().filter(|_| has_mailbox);
-    let connector = online.or(settings.calendar.as_deref()).or(only)?;
-    Some(CalendarLocation { connector: connector.to_owned(), place: String::new() })
+    })
 }
 
 #[cfg(test)]
@@ -110,6 +134,18 @@ mod tests {
             "only"
         );
         assert_eq!(read(&elsewhere, &settings(""), None).unwrap().calendar, None);
+    }
+
+    #[test]
+    fn a_user_without_a_calendar_says_why() {
+        let plan = json!({"assignedPlans": [{"service": "Exchange", "capabilityStatus": "Enabled"}]});
+        assert!(calendar(&plan, &settings(""), None).unwrap_err().contains("calendar_online"));
+        let ended = json!({"assignedPlans": [{"service": "exchange", "capabilityStatus": "Suspended"}]});
+        let cloud = settings("calendar_online = 'cloud'");
+        for json in [ended, json!({}), json!({"assignedPlans": 7})] {
+            let told = calendar(&json, &cloud, Some("cloud")).unwrap_err();
+            assert!(told.contains("no licence of theirs"), "{told}");
+        }
     }
 
     #[test]

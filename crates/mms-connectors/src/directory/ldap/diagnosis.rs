@@ -5,6 +5,7 @@ use mms_model::port::Directory as _;
 
 use super::{LdapDirectory, LdapDirectorySettings};
 use crate::diagnosis::DiagnosticStep;
+use crate::directory::listed;
 
 /// Signs in and reads the users, step by step.
 pub async fn diagnose(settings: &LdapDirectorySettings, only_calendar: Option<&str>) -> Vec<DiagnosticStep> {
@@ -26,13 +27,7 @@ pub async fn diagnose(settings: &LdapDirectorySettings, only_calendar: Option<&s
             format!("nobody below {} fits the filter {}", settings.base, settings.filter),
             "correct base and filter, and see whether the account may read the users",
         )),
-        Ok(users) => {
-            let without = users.iter().filter(|user| user.calendar.is_none()).count();
-            steps.push(DiagnosticStep::passed(
-                "users",
-                format!("{} users, {without} without a calendar", users.len()),
-            ));
-        }
+        Ok(users) => steps.extend(listed(&directory, &users).await),
     }
     steps
 }

@@ -1,13 +1,14 @@
 //! A user out of a directory entry.
 
 use ldap3::SearchEntry;
-use mms_model::{Address, CalendarLocation, User};
+use mms_model::{Address, User};
 use uuid::Uuid;
 
+use super::mailbox;
 use super::settings::LdapDirectorySettings;
 
-/// The attributes that are read, beside the one of the calendar's place.
-pub(super) const ATTRIBUTES: &[&str] = &[
+/// The attributes that are read, beside those that tell the calendar.
+pub(super) const ATTRIBUTES: [&str; 7] = [
     "objectGUID",
     "userPrincipalName",
     "sAMAccountName",
@@ -15,22 +16,7 @@ pub(super) const ATTRIBUTES: &[&str] = &[
     "mail",
     "proxyAddresses",
     "msRTCSIP-PrimaryUserAddress",
-    "msExchRecipientTypeDetails",
-    "targetAddress",
 ];
-
-/// Where a mailbox is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mailbox {
-    OnPremises,
-    Online,
-}
-
-/// Bits of `msExchRecipientTypeDetails` for mailboxes on servers of one's own: user, linked, shared, legacy, room and
-/// equipment mailboxes (Get-Recipient, RecipientTypeDetails).
-const ON_PREMISES: u64 = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20;
-/// The same for mailboxes in Exchange Online: remote user, room, equipment and shared mailboxes.
-const ONLINE: u64 = 0x8000_0000 | 0x2_0000_0000 | 0x4_0000_0000 | 0x8_0000_0000;
 
 /// A domain of the directory: its naming context and its NetBIOS name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,14 +49,14 @@ pub(super) fn user(
         logon,
         display_name: value(entry, "displayName").map(str::to_owned),
         distinguished_name: Some(entry.dn.clone()),
-        calendar: calendar(entry, settings, only_calendar),
+        calendar: mailbox::calendar(entry, settings, only_calendar).ok(),
         addresses,
         upn,
     })
 }
 
 /// An attribute's first value; names compare without case.
-fn value<'e>(entry: &'e SearchEntry, name: &str) -> Option<&'e str> {
+pub(super) fn value<'e>(entry: &'e SearchEntry, name: &str) -> Option<&'e str> {
     values(entry, name).map(str::trim).find(|value| !value.is_empty())
 }
 
@@ -111,38 +97,6 @@ fn addresses(entry: &SearchEntry) -> Vec<Address> {
     addresses
 }
 
-fn calendar(
-    entry: &SearchEntry,
-    settings: &LdapDirectorySettings,
-    only_calendar: Option<&str>,
-) -> Option<CalendarLocation> {
-    let of_mailbox = match mailbox(entry) {
-        Some(Mailbox::OnPremises) => settings.calendar_on_premises.as_deref(),
-        Some(Mailbox::Online) => settings.calendar_online.as_deref(),
-        None => None,
-    };
-    let place = match &settings.place_attribute {
-        Some(attribute) => value(entry, attribute)?,
-        None => "",
-    };
-    let connector = of_mailbox.or(settings.calendar.as_deref()).or(only_calendar)?;
-    Some(CalendarLocation { connector: connector.to_owned(), place: place.to_owned() })
-}
-
-/// Where the mailbox is, as Exchange notes it. `targetAddress` of a mailbox that moved to Exchange Online is in the
-/// tenant's routing domain.
-fn mailbox(entry: &SearchEntry) -> Option<Mailbox> {
-    let kind: u64 =
-        value(entry, "msExchRecipientTypeDetails").and_then(|kind| kind.parse().ok()).unwrap_or(0);
-    let routed = value(entry, "targetAddress")
-        .is_some_and(|target| target.to_ascii_lowercase().ends_with(".mail.onmicrosoft.com"));
-    if kind & ONLINE != 0 || routed {
-        Some(Mailbox::Online)
-    } else {
-        (kind & ON_PREMISES != 0).then_some(Mailbox::OnPremises)
-    }
-}
-
 /// Whether the entry `name` lies below `context`, both distinguished names as the server writes them.
 fn is_within(name: &str, context: &str) -> bool {
     let (name, context) = (name.to_ascii_lowercase(), context.to_ascii_lowercase());
@@ -156,11 +110,7 @@ mod tests {
     use super::*;
 
     fn settings() -> LdapDirectorySettings {
-        toml::from_str(
-            "url = \"ldaps://dc\"\nbase = \"DC=x,DC=test\"\nuser = \"u\"\ncalendar_on_premises = \"exchange\"\n\
-             calendar_online = \"graph\"\n",
-        )
-        .unwrap()
+        toml::from_str("url = \"ldaps://dc\"\nbase = \"DC=x,DC=test\"\nuser = \"u\"\n").unwrap()
     }
 
     fn entry(attributes: &[(&str, &[&str])]) -> SearchEntry {
@@ -205,31 +155,7 @@ mod tests {
             (Some("ken@sip.test"), Some("Ken Myer"))
         );
         assert_eq!(user.addresses, ["ken.myer@x.test", "km@x.test"].map(Address::new));
-        assert_eq!(user.calendar.unwrap().connector, "only", "no mailbox of Exchange");
-    }
-
-    #[test]
-    fn the_mailbox_tells_the_calendar() {
-        let connector = |attributes: &[(&str, &[&str])]| {
-            let all = [&[("mail", &["a@x.test"][..])], attributes].concat();
-            read(&all).unwrap().calendar.map(|calendar| calendar.connector)
-        };
-        assert_eq!(connector(&[("msExchRecipientTypeDetails", &["1"])]).as_deref(), Some("exchange"));
-        assert_eq!(
-            connector(&[("msExchRecipientTypeDetails", &["16"])]).as_deref(),
-            Some("exchange"),
-            "a room"
-        );
-        assert_eq!(connector(&[("msExchRecipientTypeDetails", &["2147483648"])]).as_deref(), Some("graph"));
-        assert_eq!(
-            connector(&[("msExchRecipientTypeDetails", &["8589934592"])]).as_deref(),
-            Some("graph"),
-            "a room"
-        );
-        let moved = "SMTP:a@contoso.mail.onmicrosoft.com";
-        assert_eq!(connector(&[("targetAddress", &[moved])]).as_deref(), Some("graph"));
-        assert_eq!(connector(&[("targetAddress", &["SMTP:a@elsewhere.test"])]), None);
-        assert_eq!(connector(&[("msExchRecipientTypeDetails", &["many"])]), None);
+        assert_eq!(user.calendar.unwrap().connector, "only");
     }
 
     #[test]

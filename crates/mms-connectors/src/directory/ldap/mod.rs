@@ -6,6 +6,7 @@
 mod connection;
 mod diagnosis;
 mod entry;
+mod mailbox;
 mod query;
 mod settings;
 
@@ -42,7 +43,8 @@ impl LdapDirectory {
     }
 
     fn attributes(&self) -> Vec<&str> {
-        ATTRIBUTES.iter().copied().chain(self.settings.place_attribute.as_deref()).collect()
+        let place = self.settings.place_attribute.as_deref();
+        ATTRIBUTES.into_iter().chain(mailbox::ATTRIBUTES).chain(place).collect()
     }
 
     /// The domains of the forest with their NetBIOS names; none where the server is no Active Directory.
@@ -72,6 +74,11 @@ impl LdapDirectory {
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<User>, PortError> {
+        let entries = self.entries(query).await?;
+        self.users_of(&entries).await
+    }
+
+    async fn entries(&self, query: &Query) -> Result<Vec<SearchEntry>, PortError> {
         let filter = format!("(&{}{})", self.settings.filter, query.filter);
         let (base, scope) = match &query.place {
             Place::Base => (self.settings.base.clone(), Scope::Subtree),
@@ -84,8 +91,7 @@ impl LdapDirectory {
                 }
             }
         };
-        let entries = self.connection.search(&base, scope, &filter, &self.attributes()).await?;
-        self.users_of(&entries).await
+        self.connection.search(&base, scope, &filter, &self.attributes()).await
     }
 
     async fn users_of(&self, entries: &[SearchEntry]) -> Result<Vec<User>, PortError> {
@@ -117,5 +123,12 @@ impl Directory for LdapDirectory {
         let mut users = self.users_of(&entries).await?;
         users.sort_by_cached_key(|user| user.upn.to_lowercase());
         Ok(users)
+    }
+
+    async fn why_no_calendar(&self, user: &User) -> Option<String> {
+        // Whoever has no object id has one that is made of the name.
+        let identity = Identity::DistinguishedName(user.distinguished_name.clone()?);
+        let entries = self.entries(queries(&identity).first()?).await.ok()?;
+        mailbox::calendar(entries.first()?, &self.settings, self.only_calendar.as_deref()).err()
     }
 }
