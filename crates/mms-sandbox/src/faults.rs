@@ -28,4 +28,12 @@ pub struct Faults {
     pub vanished: Option<String>,
     /// Writes before which an attendee's answer comes in, so that the change key is another.
     pub answers_meanwhile: f64,
+    /// Basic authentication is off, as in most organisations.
+    pub no_basic: bool,
+    /// NTLM without a channel binding is refused over TLS (Extended Protection, as Exchange 2019 and later set it up).
+    pub channel_binding_required: bool,
+    /// Sign-ins by NTLM whose connection is closed along with the challenge.
+    pub dropped_challenges: f64,
+    /// Every answer closes its connection, so that the next request has to sign in again.
+    pub no_keep_alive: bool,
 }

@@ -9,6 +9,7 @@ mod faults;
 mod graph;
 mod item;
 mod mailbox;
+mod ntlm;
 mod organisation;
 mod state;
 mod tls;
@@ -24,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use faults::Faults;
+use ntlm::Connection;
 use organisation::Organisation;
 use state::Shared;
 use tls::TlsListener;
@@ -58,6 +60,11 @@ pub struct Sandbox {
     serving: JoinHandle<std::io::Result<()>>,
 }
 
+enum Listening {
+    Plain(TcpListener),
+    Tls(TlsListener),
+}
+
 impl Sandbox {
     /// Makes the organisation and serves it.
     ///
@@ -66,7 +73,13 @@ impl Sandbox {
     pub async fn start(settings: &Settings) -> std::io::Result<Self> {
         let listener = TcpListener::bind(settings.listen).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(Organisation::new(settings), settings.tls));
+        let (listener, certificate, end_point) = if settings.tls {
+            let (listener, shown) = TlsListener::new(listener)?;
+            (Listening::Tls(listener), Some(shown.pem), Some(shown.end_point))
+        } else {
+            (Listening::Plain(listener), None, None)
+        };
+        let shared = Arc::new(Shared::new(Organisation::new(settings), end_point));
         let router = Router::new()
             .route("/EWS/Exchange.asmx", post(ews::serve))
             // DavMail spells it so.
@@ -76,11 +89,10 @@ impl Sandbox {
             .route("/sandbox/state", get(report))
             .route("/sandbox/faults", post(set_faults))
             .with_state(Arc::clone(&shared));
-        let (serving, certificate) = if settings.tls {
-            let (listener, certificate) = TlsListener::new(listener)?;
-            (tokio::spawn(async move { axum::serve(listener, router).await }), Some(certificate))
-        } else {
-            (tokio::spawn(async move { axum::serve(listener, router).await }), None)
+        let service = router.into_make_service_with_connect_info::<Connection>();
+        let serving = match listener {
+            Listening::Plain(listener) => tokio::spawn(async move { axum::serve(listener, service).await }),
+            Listening::Tls(listener) => tokio::spawn(async move { axum::serve(listener, service).await }),
         };
         Ok(Self { address, certificate, shared, serving })
     }
@@ -104,7 +116,11 @@ impl Sandbox {
             "client": {"id": graph::CLIENT, "secret": graph::SECRET},
             "state": format!("{base}/sandbox/state"),
             "faults": format!("{base}/sandbox/faults"),
-            "account": {"user": organisation::ACCOUNT, "password": organisation::PASSWORD},
+            "account": {
+                "user": organisation::ACCOUNT,
+                "upn": organisation::ACCOUNT_UPN,
+                "password": organisation::PASSWORD,
+            },
             "domain": organisation::DOMAIN,
             "certificate": self.certificate,
             "users": users,

@@ -14,7 +14,7 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     pub(crate) meetings: Meetings,
     pub(crate) limits: Limits,
-    has_tls: bool,
+    end_point: Option<Vec<u8>>,
     faults: Mutex<Faults>,
     counts: Mutex<Counts>,
 }
@@ -36,13 +36,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(organisation: Organisation, has_tls: bool) -> Self {
+    pub(crate) fn new(organisation: Organisation, end_point: Option<Vec<u8>>) -> Self {
         Self {
             organisation,
             tokens: Tokens::default(),
             meetings: Meetings::default(),
             limits: Limits::default(),
-            has_tls,
+            end_point,
             faults: Mutex::default(),
             counts: Mutex::default(),
         }
@@ -72,7 +72,12 @@ impl Shared {
 
     /// What URLs of this server begin with.
     pub(crate) fn scheme(&self) -> &'static str {
-        if self.has_tls { "https" } else { "http" }
+        if self.end_point.is_some() { "https" } else { "http" }
+    }
+
+    /// What a channel binding names the certificate by; none without TLS.
+    pub(crate) fn end_point(&self) -> Option<&[u8]> {
+        self.end_point.as_deref()
     }
 
     pub(crate) fn count_refusal(&self, code: &str) {

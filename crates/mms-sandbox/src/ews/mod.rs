@@ -5,19 +5,19 @@ mod folder;
 mod item;
 mod operations;
 mod shape;
+mod sign_in;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use roxmltree::{Document, Node};
 
-use crate::organisation::{ACCOUNT, PASSWORD};
+use crate::faults::Faults;
+use crate::ntlm::Connection;
 use crate::state::Shared;
 
 /// What a request is refused with as a whole.
@@ -34,15 +34,27 @@ impl Fault {
 }
 
 /// Answers one request.
-pub(crate) async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn serve(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let faults = shared.faults();
     tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
-    if !signed_in(&headers) {
-        shared.count_request("unauthorised");
-        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"sandbox\"")])
-            .into_response();
+    if let Some(response) = sign_in::turn_away(&shared, &faults, &connection, &headers) {
+        return response;
     }
-    let Some(request) = std::str::from_utf8(&body).ok().and_then(|text| Document::parse(text).ok()) else {
+    let mut response = answer(&shared, &faults, &body);
+    if faults.no_keep_alive {
+        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Answers a request of the account.
+fn answer(shared: &Shared, faults: &Faults, body: &[u8]) -> Response {
+    let Some(request) = std::str::from_utf8(body).ok().and_then(|text| Document::parse(text).ok()) else {
         return (StatusCode::BAD_REQUEST, "no XML").into_response();
     };
     let operation = operation(&request);
@@ -58,8 +70,8 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap,
             let text = "The server cannot service this request right now. Try again later.";
             Err(Fault { back_off: Some(faults.back_off_ms), ..Fault::new("ErrorServerBusy", text) })
         }
-        Some(operation) => match mailbox(&shared, &request) {
-            Ok(user) => operations::answer(&shared, user, operation),
+        Some(operation) => match mailbox(shared, &request) {
+            Ok(user) => operations::answer(shared, user, operation),
             Err(fault) => Err(fault),
         },
         None => Err(Fault::new("ErrorInvalidRequest", "The request is invalid.")),
@@ -88,11 +100,6 @@ fn half(xml: &str) -> Response {
     response.headers_mut().insert(header::CONTENT_LENGTH, xml.len().into());
     response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     response
-}
-
-fn signed_in(headers: &HeaderMap) -> bool {
-    let expected = format!("Basic {}", STANDARD.encode(format!("{ACCOUNT}:{PASSWORD}")));
-    headers.get(header::AUTHORIZATION).is_some_and(|given| given.as_bytes() == expected.as_bytes())
 }
 
 fn child<'a, 'd>(node: Node<'a, 'd>, name: &str) -> Option<Node<'a, 'd>> {

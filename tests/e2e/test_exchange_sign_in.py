@@ -1,0 +1,94 @@
+"""NTLM: the sandbox as curl and exchangelib meet it, which signs connections in and not requests."""
+
+import subprocess
+
+import pytest
+import requests
+from exchangelib import NTLM
+from exchangelib.errors import UnauthorizedError
+
+from support.sandbox import Sandbox
+
+REQUEST = (
+    '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'
+    '<m:GetFolder xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" '
+    'xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">'
+    '<m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape>'
+    '<m:FolderIds><t:DistinguishedFolderId Id="calendar"/></m:FolderIds></m:GetFolder></s:Body></s:Envelope>')
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox() as sandbox:
+        sandbox.faults(no_basic=True)
+        yield sandbox
+
+
+@pytest.fixture
+def tls_sandbox(tmp_path, monkeypatch):
+    """A sandbox with TLS whose certificate requests and curl trust."""
+    with Sandbox("--tls") as sandbox:
+        authority = tmp_path / "sandbox.pem"
+        authority.write_text(sandbox.ready["certificate"], encoding="utf-8")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+        monkeypatch.setenv("CURL_CA_BUNDLE", str(authority))
+        yield sandbox
+
+
+def curl(sandbox, user, password, *arguments):
+    """The statuses of `curl --ntlm` for two requests on one connection."""
+    answer = subprocess.run(
+        ["curl", "--silent", "--ntlm", "--user", f"{user}:{password}", "--data", REQUEST, "--header",
+         "Content-Type: text/xml", "--output", "/dev/null", "--output", "/dev/null", "--write-out", "%{http_code}\n",
+         *arguments, sandbox.ready["ews"], sandbox.ready["ews"]],
+        capture_output=True, text=True, timeout=60)
+    return answer.stdout.split()
+
+
+def test_curl_signs_a_connection_in(sandbox):
+    account = sandbox.ready["account"]
+    for name in (account["user"], account["upn"], "contoso.example\\MMS"):
+        assert curl(sandbox, name, account["password"]) == ["200", "200"], name
+    asked = sandbox.state()["requests"]
+    assert asked["GetFolder"] == 6
+    # The second request of each connection needs none.
+    assert (asked["ntlmChallenge"], asked["ntlmSignIn"]) == (3, 3), asked
+    assert "unauthorised" not in asked, asked
+
+
+def test_a_wrong_password_another_user_and_basic_are_refused(sandbox):
+    account = sandbox.ready["account"]
+    assert set(curl(sandbox, account["user"], "wrong")) == {"401"}
+    assert set(curl(sandbox, "CONTOSO\\somebody", account["password"])) == {"401"}
+    assert set(curl(sandbox, "FABRIKAM\\mms", account["password"])) == {"401"}
+    answer = requests.post(sandbox.ready["ews"], REQUEST, auth=(account["user"], account["password"]), timeout=30)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "NTLM"
+    assert "GetFolder" not in sandbox.state()["requests"]
+
+
+def test_what_a_connection_was_told_is_worth_nothing_on_another(sandbox):
+    first = {"Authorization": "NTLM TlRMTVNTUAABAAAABoIIAAAAAAAAAAAAAAAAAAAAAAA="}
+    with requests.Session() as one, requests.Session() as other:
+        challenge = one.post(sandbox.ready["ews"], headers=first, timeout=30)
+        assert challenge.headers["WWW-Authenticate"].startswith("NTLM TlRMTVNTUAAC")
+        answer = {"Authorization": challenge.headers["WWW-Authenticate"].replace("TlRMTVNTUAAC", "TlRMTVNTUAAD")}
+        assert other.post(sandbox.ready["ews"], REQUEST, headers=answer, timeout=30).status_code == 401
+    assert sandbox.state()["refusals"] == {"NTLM: this connection was not challenged": 1}
+
+
+def test_exchangelib_reads_a_mailbox_by_ntlm(sandbox):
+    assert len(list(sandbox.mailbox(1, NTLM).calendar.all())) == 15
+    assert sandbox.state()["requests"]["ntlmSignIn"] >= 1
+    with pytest.raises(UnauthorizedError):
+        list(sandbox.mailbox(2, NTLM, password="wrong").calendar.all())
+
+
+def test_a_channel_binding_is_asked_for_over_tls(tls_sandbox):
+    # exchangelib binds its sign-in to the certificate, curl does not.
+    account = tls_sandbox.ready["account"]
+    assert curl(tls_sandbox, account["user"], account["password"]) == ["200", "200"]
+    tls_sandbox.faults(no_basic=True, channel_binding_required=True)
+    assert len(list(tls_sandbox.mailbox(1, NTLM).calendar.all())) == 15
+    assert set(curl(tls_sandbox, account["user"], account["password"])) == {"401"}
+    assert tls_sandbox.state()["refusals"] == {"NTLM: the channel binding is missing": 2}
