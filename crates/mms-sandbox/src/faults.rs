@@ -30,7 +30,7 @@ pub struct Faults {
     pub answers_meanwhile: f64,
     /// Basic authentication is off, as in most organisations.
     pub no_basic: bool,
-    /// NTLM without a channel binding is refused over TLS (Extended Protection, as Exchange 2019 and later set it up).
+    /// NTLM without a channel binding is refused over TLS (Extended Protection set to `Require`).
     pub channel_binding_required: bool,
     /// Sign-ins by NTLM whose connection is closed along with the challenge.
     pub dropped_challenges: f64,

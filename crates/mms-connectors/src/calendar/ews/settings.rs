@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use crate::transport::{ClientProof, SecretText, TransportSettings, read_secret_file};
+use crate::transport::{ClientProof, SecretText, TransportSettings, WindowsAccount, read_secret_file};
 
 /// `[calendar.NAME]` with `kind = "ews"`: the mailboxes of Exchange servers of one's own, by Exchange Web Services.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,6 +56,15 @@ pub enum EwsAuth {
         /// A file whose first line is the password.
         password_file: Option<PathBuf>,
     },
+    /// A name and password by NTLM version 2, which Exchange allows where nobody has changed it.
+    Ntlm {
+        /// `EXAMPLE\mms` or `mms@example.org`.
+        user: String,
+        /// The password; or `password_file`.
+        password: Option<SecretText>,
+        /// A file whose first line is the password.
+        password_file: Option<PathBuf>,
+    },
     /// An application's token (hybrid modern authentication).
     #[serde(rename = "oauth")]
     OAuth {
@@ -76,6 +85,7 @@ pub enum EwsAuth {
 #[derive(Debug, Clone)]
 pub(super) enum SignIn {
     Basic { user: String, password: SecretText },
+    Windows(WindowsAccount),
     OAuth { token_url: Url, client_id: String, scope: String, proof: ClientProof },
 }
 
@@ -103,6 +113,35 @@ fn default_concurrency() -> usize {
     8
 }
 
+impl EwsAuth {
+    fn check(&self) -> Result<(), Wrong> {
+        match self {
+            Self::Basic { password, password_file, .. } | Self::Ntlm { password, password_file, .. }
+                if password.is_some() == password_file.is_some() =>
+            {
+                Err(("auth", "give either password_file or password_env".to_owned()))
+            }
+            Self::Ntlm { user, .. } if !names_a_domain(user) => {
+                Err(("auth", "user must name its domain: write EXAMPLE\\mms or mms@example.org".to_owned()))
+            }
+            Self::OAuth { secret, secret_file, .. } if secret.is_some() == secret_file.is_some() => {
+                Err(("auth", "give either secret_file or secret_env".to_owned()))
+            }
+            Self::OAuth { token_url, .. } => {
+                http_url("auth", token_url, "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token")
+                    .map(|_| ())
+            }
+            Self::Basic { .. } | Self::Ntlm { .. } => Ok(()),
+        }
+    }
+}
+
+/// Whether it is `DOMAIN\user` or `user@domain`.
+fn names_a_domain(user: &str) -> bool {
+    let parts = user.split_once('\\').or_else(|| user.rsplit_once('@'));
+    parts.is_some_and(|(one, other)| !one.is_empty() && !other.is_empty())
+}
+
 /// A key that is wrong, what is wrong with it and what to do.
 type Wrong = (&'static str, String);
 
@@ -123,21 +162,7 @@ impl EwsSettings {
         if !(1..=LIMIT).contains(&self.page_size) {
             return Err(("page_size", format!("must be from 1 to {LIMIT}")));
         }
-        match &self.auth {
-            EwsAuth::Basic { password, password_file, .. }
-                if password.is_some() == password_file.is_some() =>
-            {
-                Err(("auth", "give either password_file or password_env".to_owned()))
-            }
-            EwsAuth::OAuth { secret, secret_file, .. } if secret.is_some() == secret_file.is_some() => {
-                Err(("auth", "give either secret_file or secret_env".to_owned()))
-            }
-            EwsAuth::OAuth { token_url, .. } => {
-                http_url("auth", token_url, "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token")
-                    .map(|_| url)
-            }
-            EwsAuth::Basic { .. } => Ok(url),
-        }
+        self.auth.check().map(|()| url)
     }
 
     pub(super) fn sign_in(&self) -> Result<SignIn, Wrong> {
@@ -150,6 +175,10 @@ impl EwsSettings {
         match &self.auth {
             EwsAuth::Basic { user, password, password_file } => {
                 Ok(SignIn::Basic { user: user.clone(), password: read(password, password_file)? })
+            }
+            EwsAuth::Ntlm { user, password, password_file } => {
+                let password = read(password, password_file)?;
+                Ok(SignIn::Windows(WindowsAccount::Ntlm { user: user.clone(), password }))
             }
             EwsAuth::OAuth { token_url, client_id, scope, secret, secret_file } => Ok(SignIn::OAuth {
                 token_url: http_url("auth", token_url, "the token endpoint")?,
@@ -214,6 +243,11 @@ mod tests {
             (
                 "url = \"https://x/e.asmx\"\nauth = { type = \"oauth\", token_url = \"x\", client_id = \"1\", scope = \"s\", secret_file = \"f\" }",
                 "auth: is no URL",
+            ),
+            ("url = \"https://x/e.asmx\"\nauth = { type = \"ntlm\", user = \"X\\\\u\" }", "password_file"),
+            (
+                "url = \"https://x/e.asmx\"\nauth = { type = \"ntlm\", user = \"u\", password_file = \"f\" }",
+                "name its domain",
             ),
         ] {
             let error = endpoint(settings).unwrap_err();
