@@ -1,4 +1,4 @@
-"""NTLM: the sandbox as curl and exchangelib meet it, which signs connections in and not requests."""
+"""Windows sign-in: the sandbox as curl and exchangelib meet it, which signs connections in and not requests, and mms."""
 
 import subprocess
 
@@ -7,6 +7,7 @@ import requests
 from exchangelib import NTLM
 from exchangelib.errors import UnauthorizedError
 
+from support.mms import Mms
 from support.sandbox import Sandbox
 
 REQUEST = (
@@ -92,3 +93,45 @@ def test_a_channel_binding_is_asked_for_over_tls(tls_sandbox):
     assert len(list(tls_sandbox.mailbox(1, NTLM).calendar.all())) == 15
     assert set(curl(tls_sandbox, account["user"], account["password"])) == {"401"}
     assert tls_sandbox.state()["refusals"] == {"NTLM: the channel binding is missing": 2}
+
+
+def configured(folder, sandbox):
+    mms = Mms(folder)
+    mms.exchange(sandbox, cloud=[], office=[0, 1, 2, 3], sign_in="ntlm")
+    mms.write()
+    return mms
+
+
+def test_mailboxes_move_by_ntlm_alone(tmp_path, sandbox):
+    mms = configured(tmp_path, sandbox)
+    assert "Failed" not in mms.run("doctor").stdout
+    mms.run("migrate", "--all", "--to", "Teams")
+    assert {record["SucceededMeeting"] for record in mms.status()} == {14}
+    asked = sandbox.state()["requests"]
+    assert "unauthorised" not in asked and asked["ntlmSignIn"] <= 8 + 1, asked
+    online = [item for item in sandbox.mailbox(1, NTLM).calendar.all() if item.teams_url]
+    assert len(online) == 12
+
+
+def test_mailboxes_move_with_extended_protection(tmp_path, tls_sandbox):
+    tls_sandbox.faults(no_basic=True, channel_binding_required=True)
+    mms = configured(tmp_path, tls_sandbox)
+    mms.run("migrate", "--all", "--to", "Teams")
+    assert {record["SucceededMeeting"] for record in mms.status()} == {14}
+    assert tls_sandbox.state()["refusals"] == {}
+
+
+def test_a_wrong_password_is_tried_once_for_all_users(tmp_path, sandbox, monkeypatch):
+    mms = configured(tmp_path, sandbox)
+    (tmp_path / "ews-password").write_text("n0t-the-pa55word\n", encoding="utf-8")
+    said = mms.run("doctor", expect=1).stdout
+    assert "check user and password" in said, said
+    monkeypatch.setenv("MMS_LOG", "trace")
+    result = mms.run("migrate", "--all", "--to", "Teams", expect=1)
+    assert "sqlx::query" in result.stderr, "everything is logged"
+    told = result.stdout + result.stderr + mms.run("history", sandbox.address(1)).stdout
+    assert "CalendarAccessDenied" in told
+    for secret in ("n0t-the-pa55word", "TlRMTVNTUA", "NTLMSSP"):
+        assert secret not in told, told
+    assert sandbox.state()["refusals"] == {"NTLM: the password is wrong": 2}, "once by each command"
+    assert sandbox.mails() == {}

@@ -49,7 +49,7 @@ class Mms:
             f'[calendar.dav]\nkind = "caldav"\nurl = "{url or server.url}"\n'
             f'auth = {{ type = "per-user", credentials_file = "{credentials.name}" }}\n{extra}')
 
-    def exchange(self, sandbox, cloud, office, more=""):
+    def exchange(self, sandbox, cloud, office, more="", sign_in="basic"):
         """Mailboxes of a sandbox: the users (numbers) whose calendar is in Exchange Online, and those on a server."""
         ready = sandbox.ready
         self._secret("client-secret", ready["client"]["secret"])
@@ -62,7 +62,7 @@ class Mms:
         self._calendars.append(f'[calendar.cloud]\nkind = "graph"\n{access}{more}')
         self._calendars.append(
             f'[calendar.office]\nkind = "ews"\nurl = "{ready["ews"]}"\n'
-            f'auth = {{ type = "basic", user = {json.dumps(ready["account"]["user"])}, password_file = "ews-password" }}\n{trust}')
+            f'auth = {{ type = "{sign_in}", user = {json.dumps(ready["account"]["user"])}, password_file = "ews-password" }}\n{trust}')
         self._more += (f'[platform.Teams]\nkind = "teams"\n{access}'
                        f'[recognise]\nhosts = {{ SfB = ["meet.{ready["domain"]}"] }}\n')
         for calendar, users in (("cloud", cloud), ("office", office)):
