@@ -1,4 +1,5 @@
-"""Windows sign-in: the sandbox as curl and exchangelib meet it, which signs connections in and not requests, and mms."""
+"""Windows sign-in. NTLM: the sandbox, which signs connections in and not requests, as curl and exchangelib meet it, and as mms
+does. Kerberos: mms at a web server in front of the sandbox that takes tickets, with those of a real domain controller."""
 
 import subprocess
 
@@ -9,6 +10,7 @@ from exchangelib.errors import UnauthorizedError
 
 from support.mms import Mms
 from support.sandbox import Sandbox
+from support.servers import KerberosRealm
 
 REQUEST = (
     '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'
@@ -135,3 +137,62 @@ def test_a_wrong_password_is_tried_once_for_all_users(tmp_path, sandbox, monkeyp
         assert secret not in told, told
     assert sandbox.state()["refusals"] == {"NTLM: the password is wrong": 2}, "once by each command"
     assert sandbox.mails() == {}
+
+
+@pytest.fixture
+def realm():
+    with Sandbox() as sandbox, KerberosRealm(sandbox) as realm:
+        realm.sandbox = sandbox
+        yield realm
+
+
+def kerberos(folder, realm, way, key, more=""):
+    """mms, signing in with a ticket; `key` is the part of `auth` that proves the account."""
+    mms = Mms(folder)
+    ready = realm.ready
+    mms.exchange(realm.sandbox, cloud=[], office=[0, 1, 2, 3], url=realm.ews(way),
+                 auth=f'{{ type = "kerberos", user = "{ready["user"]}@{ready["realm"]}", {key} }}\n{more}')
+    (folder / "kerberos-password").write_text(ready["password"] + "\n", encoding="utf-8")
+    mms.write()
+    return mms
+
+
+@pytest.mark.parametrize("way", ["url", "bound_url", "tls_url"])
+def test_mailboxes_move_with_a_ticket(tmp_path, realm, way):
+    ready = realm.ready
+    trust = f'ca_file = "{ready["certificate"]}"\n' if way == "tls_url" else ""
+    mms = kerberos(tmp_path, realm, way, f'keytab_file = "{ready["keytab"]}", kdc = "{ready["kdc"]}"', trust)
+    said = mms.run("doctor").stdout
+    assert "Failed" not in said, said
+    mms.run("migrate", "--all", "--to", "Teams")
+    assert {record["SucceededMeeting"] for record in mms.status()} == {14}
+    # Where the server keeps connections signed in, a ticket each is enough.
+    assert realm.asked("TGS_REQ") <= 9 or way != "bound_url"
+
+
+def test_a_password_does_in_place_of_a_keytab(tmp_path, realm, monkeypatch):
+    monkeypatch.setenv("KRB5_CONFIG", realm.ready["krb5_config"])
+    mms = kerberos(tmp_path, realm, "url", 'password_file = "kerberos-password"')
+    mms.run("migrate", realm.sandbox.address(0), "--to", "Teams")
+    assert mms.status()[0]["SucceededMeeting"] == 14
+
+
+def test_what_the_domain_controller_refuses_says_what_to_do(tmp_path, realm):
+    kdc = f'kdc = "{realm.ready["kdc"]}"'
+    password = f'password_file = "kerberos-password", {kdc}'
+    mms = kerberos(tmp_path / "password", realm, "url", password)
+    (tmp_path / "password" / "kerberos-password").write_text("n0t-the-pa55word\n", encoding="utf-8")
+    result = mms.run("migrate", "--all", "--to", "Teams", expect=1)
+    asked = realm.asked("AS_REQ")
+    told = result.stdout + result.stderr + mms.run("history", realm.sandbox.address(1)).stdout
+    assert "CalendarAccessDenied" in told and "the password or the key is wrong" in told, told
+    assert "n0t-the-pa55word" not in told
+    assert asked == 2, "one to be told the salt, one with the password"
+    mms = kerberos(tmp_path / "service", realm, "url", password + ', spn = "HTTP/other.example.test"')
+    assert "setspn" in mms.run("doctor", expect=1).stdout
+    mms = kerberos(tmp_path / "nobody", realm, "url", password)
+    file = tmp_path / "nobody" / "mms.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace("mms@EXAMPLE.TEST", "somebody@EXAMPLE.TEST"), encoding="utf-8")
+    assert "client not found" in mms.run("doctor", expect=1).stdout
+    mms = kerberos(tmp_path / "nowhere", realm, "url", 'password_file = "kerberos-password", kdc = "127.0.0.1:9"')
+    assert "domain controller" in mms.run("doctor", expect=1).stdout

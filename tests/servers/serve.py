@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Starts one real server on free loopback ports, says where it listens, and cleans up after itself.
 
-    serve.py radicale|xandikos|cyrus|davical|sogo|smtp|slapd [--users alice,bob] [--users-count N]
+    serve.py radicale|xandikos|cyrus|davical|sogo|smtp|slapd|kerberos [--users alice,bob] [--users-count N]
 
 When the server answers, ONE line of JSON is printed on stdout. The server then runs until stdin is
 closed or a SIGTERM or SIGINT arrives; its processes are ended and its files are removed.
@@ -12,6 +12,9 @@ A calendar server prints
     {"name", "host", "port", "maildir"}
 and the directory
     {"name", "url", "tls_url", "base", "user", "password", "certificate", "users": [{"name", "id", "upn"}]}
+and the Kerberos realm, with a web server in front of --upstream that takes its tickets with each request, with each
+connection (bound_url), or over TLS,
+    {"name", "url", "bound_url", "tls_url", "kdc", "realm", "user", "password", "keytab", "krb5_config", "certificate", "kdc_log"}
 """
 
 import argparse
@@ -22,7 +25,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from launch import cyrus, davical, radicale_server, slapd, smtp_sink, sogo, xandikos_server  # noqa: E402
+from launch import cyrus, davical, kerberos, radicale_server, slapd, smtp_sink, sogo, xandikos_server  # noqa: E402
 from launch.session import Session, StartFailure  # noqa: E402
 
 SERVERS = {
@@ -33,6 +36,7 @@ SERVERS = {
     "sogo": sogo.start,
     "smtp": smtp_sink.start,
     "slapd": slapd.start,
+    "kerberos": kerberos.start,
 }
 
 
@@ -51,6 +55,9 @@ def parse_arguments():
                         help="wait this long before a mail is accepted")
     faults.add_argument("--drop-after-data", type=int, default=0, metavar="N",
                         help="keep the first N mails, then close the connection instead of answering")
+    proxied = parser.add_argument_group("what stands behind the web server of the Kerberos realm")
+    proxied.add_argument("--upstream", default="http://127.0.0.1:9", metavar="URL", help="the server, without a path")
+    proxied.add_argument("--authorization", default="none", metavar="TEXT", help="the header that it is sent")
     return parser.parse_args()
 
 

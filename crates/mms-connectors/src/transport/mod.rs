@@ -19,7 +19,7 @@ pub use body::BodyReader;
 pub use credentials::{Credentials, SecretText, read_secret_file};
 pub use failure::TransportError;
 pub(crate) use failure::place;
-pub use lanes::{Lanes, SignInError, WindowsAccount};
+pub use lanes::{Lanes, Principal, PrincipalKey, SignInError, WindowsAccount};
 pub use retry_after::retry_after;
 pub use session::{Exchange, Reply, Session, Transport};
 pub use settings::TransportSettings;

@@ -128,6 +128,7 @@ impl EwsError {
                 (kind, code, "")
             }
             Self::SignIn(SignInError::Unusable { .. }) => (Retry, Code::CalendarServerError, ""),
+            Self::SignIn(SignInError::NoController { .. }) => (Retry, Code::CalendarUnreachable, ""),
             Self::SignIn(_) => (Unauthorised, Code::CalendarAccessDenied, ""),
             Self::Token(error) if error.is_passing() => (Retry, Code::CalendarUnreachable, ""),
             Self::Token(_) => (Unauthorised, Code::CalendarAccessDenied, ""),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use crate::transport::{ClientProof, SecretText, TransportSettings, WindowsAccount, read_secret_file};
+use crate::transport::{
+    ClientProof, Principal, PrincipalKey, SecretText, TransportSettings, WindowsAccount, read_secret_file,
+};
 
 /// `[calendar.NAME]` with `kind = "ews"`: the mailboxes of Exchange servers of one's own, by Exchange Web Services.
 #[derive(Debug, Clone, Deserialize)]
@@ -64,6 +66,21 @@ pub enum EwsAuth {
         password: Option<SecretText>,
         /// A file whose first line is the password.
         password_file: Option<PathBuf>,
+    },
+    /// An account of the domain by Kerberos.
+    Kerberos {
+        /// The account and its realm: `mms@EXAMPLE.ORG`.
+        user: String,
+        /// The password; or `password_file`, or `keytab_file`.
+        password: Option<SecretText>,
+        /// A file whose first line is the password.
+        password_file: Option<PathBuf>,
+        /// A keytab file that holds the account's key.
+        keytab_file: Option<PathBuf>,
+        /// The domain controller, or the domain itself where its name leads to all of them; else what `krb5.conf` says.
+        kdc: Option<String>,
+        /// The server's service principal; else `HTTP/` and the host of `url`.
+        spn: Option<String>,
     },
     /// An application's token (hybrid modern authentication).
     #[serde(rename = "oauth")]
@@ -124,6 +141,18 @@ impl EwsAuth {
             Self::Ntlm { user, .. } if !names_a_domain(user) => {
                 Err(("auth", "user must name its domain: write EXAMPLE\\mms or mms@example.org".to_owned()))
             }
+            Self::Kerberos { password, password_file, keytab_file, .. }
+                if [password.is_some(), password_file.is_some(), keytab_file.is_some()]
+                    .iter()
+                    .filter(|given| **given)
+                    .count()
+                    != 1 =>
+            {
+                Err(("auth", "give one of password_file, password_env and keytab_file".to_owned()))
+            }
+            Self::Kerberos { user, .. } if user.contains('\\') || !names_a_domain(user) => {
+                Err(("auth", "user must name its realm: write mms@EXAMPLE.ORG".to_owned()))
+            }
             Self::OAuth { secret, secret_file, .. } if secret.is_some() == secret_file.is_some() => {
                 Err(("auth", "give either secret_file or secret_env".to_owned()))
             }
@@ -131,7 +160,7 @@ impl EwsAuth {
                 http_url("auth", token_url, "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token")
                     .map(|_| ())
             }
-            Self::Basic { .. } | Self::Ntlm { .. } => Ok(()),
+            Self::Basic { .. } | Self::Ntlm { .. } | Self::Kerberos { .. } => Ok(()),
         }
     }
 }
@@ -179,6 +208,19 @@ impl EwsSettings {
             EwsAuth::Ntlm { user, password, password_file } => {
                 let password = read(password, password_file)?;
                 Ok(SignIn::Windows(WindowsAccount::Ntlm { user: user.clone(), password }))
+            }
+            EwsAuth::Kerberos { user, password, password_file, keytab_file, kdc, spn } => {
+                let key = match keytab_file {
+                    Some(file) => PrincipalKey::Keytab(file.clone()),
+                    None => PrincipalKey::Password(read(password, password_file)?),
+                };
+                let (kdc, service) = (kdc.clone(), spn.clone());
+                Ok(SignIn::Windows(WindowsAccount::Kerberos(Principal {
+                    name: user.clone(),
+                    key,
+                    kdc,
+                    service,
+                })))
             }
             EwsAuth::OAuth { token_url, client_id, scope, secret, secret_file } => Ok(SignIn::OAuth {
                 token_url: http_url("auth", token_url, "the token endpoint")?,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::WindowsAccount;
+use super::{Principal, WindowsAccount};
 use crate::transport::{TransportError, place};
 
 /// Why no answer came over a connection that has to be signed in. Messages hold no secret.
@@ -59,14 +59,57 @@ pub enum SignInError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The domain controller gives no ticket.
+    #[error("there is no Kerberos ticket for {who} to {service}: {detail}{advice}")]
+    NoTicket {
+        /// Who signs in.
+        who: String,
+        /// The service principal.
+        service: String,
+        /// What the domain controller says.
+        detail: String,
+        /// What to do, with a colon in front.
+        advice: &'static str,
+    },
+    /// The domain controller does not answer.
+    #[error("the domain controller {server} gives no answer: {detail}")]
+    NoController {
+        /// The host.
+        server: String,
+        /// What the network says.
+        detail: String,
+    },
     /// What the sign-in needs is not there.
     #[error("{0}")]
     Setup(String),
 }
 
+/// What to do about what a domain controller says.
+const ADVICE: &[(&str, &str)] = &[
+    ("pre-authentication information was invalid", ": the password or the key is wrong; correct auth"),
+    ("integrity check on decrypted field failed", ": the password or the key is wrong; correct auth"),
+    ("client not found", ": check user, which is written mms@EXAMPLE.ORG"),
+    (
+        "server not found",
+        ": register the service for Exchange's account (setspn -S HTTP/mail.example.org EXAMPLE\\EXCHANGEASA$), or set spn in auth",
+    ),
+    ("have been revoked", ": the account is locked or disabled"),
+    ("password has expired", ": change the password"),
+    ("No KDC", ": set kdc in auth to a domain controller, or name one in /etc/krb5.conf"),
+    ("no support for encryption type", ": let the account use AES (msDS-SupportedEncryptionTypes)"),
+    ("clock skew", ": set the clock of this machine"),
+];
+
 impl SignInError {
     pub(super) fn refused(url: &Url, account: &WindowsAccount) -> Self {
         Self::Refused { url: place(url), who: account.user().to_owned(), scheme: account.name() }
+    }
+
+    pub(super) fn no_ticket(principal: &Principal, service: &str, error: &sspi::Error) -> Self {
+        // Behind it stand the bytes of the answer.
+        let detail = error.description.split(". Additional error").next().unwrap_or_default().to_owned();
+        let advice = ADVICE.iter().find(|(said, _)| detail.contains(said)).map_or("", |(_, advice)| advice);
+        Self::NoTicket { who: principal.name.clone(), service: service.to_owned(), detail, advice }
     }
 
     pub(super) fn unusable(url: &Url, detail: impl Into<String>) -> Self {
@@ -76,6 +119,11 @@ impl SignInError {
     pub(super) fn not_offered(url: &Url, account: &WindowsAccount, offered: Vec<String>) -> Self {
         let offered = if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
         Self::NotOffered { url: place(url), scheme: account.name(), offered }
+    }
+
+    /// Whether the account was refused, which is not to happen often.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::NoTicket { .. })
     }
 
     /// Whether the same request may be sent again on another connection.

@@ -1,93 +1,87 @@
 //! The messages that prove who signs in. What is in them is the business of `sspi`.
 
+use sspi::generator::GeneratorState;
 use sspi::{
-    AuthIdentityBuffers, BufferType, ClientRequestFlags, DataRepresentation, InitializeSecurityContextResult,
-    Ntlm, SecurityBuffer, Sspi as _, SspiImpl as _,
+    AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialsBuffers, DataRepresentation,
+    InitializeSecurityContextResult, Kerberos, KerberosConfig, KeytabIdentity, Ntlm, Secret, SecurityBuffer,
+    SecurityStatus, Sspi as _, SspiImpl as _, Username,
 };
 use url::Url;
 
-use super::SignInError;
-use crate::transport::SecretText;
-
-/// An account of a Windows domain, and how it signs in.
-#[derive(Debug, Clone)]
-pub enum WindowsAccount {
-    /// By NTLM version 2.
-    Ntlm {
-        /// `EXAMPLE\mms` or `mms@example.org`.
-        user: String,
-        /// The password.
-        password: SecretText,
-    },
-}
-
-impl WindowsAccount {
-    /// Who signs in, for messages.
-    pub(super) fn user(&self) -> &str {
-        match self {
-            Self::Ntlm { user, .. } => user,
-        }
-    }
-
-    /// What HTTP calls it.
-    pub(super) fn scheme(&self) -> &'static str {
-        match self {
-            Self::Ntlm { .. } => "NTLM",
-        }
-    }
-
-    /// What people call it.
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Ntlm { .. } => "NTLM",
-        }
-    }
-}
+use super::account::{Principal, PrincipalKey};
+use super::{SignInError, WindowsAccount, kdc, keytab};
 
 /// The sign-in of one connection.
-pub(super) struct Handshake<'a> {
+pub(super) enum Handshake<'a> {
+    Ntlm(NtlmHandshake<'a>),
+    Kerberos(Box<KerberosHandshake<'a>>),
+}
+
+impl<'a> Handshake<'a> {
+    /// A sign-in, which by NTLM is bound to the TLS of its connection where there is any. By Kerberos it is not: of
+    /// `KERB_AP_OPTIONS_CBT`, four bytes ([MS-KILE] 3.2.5.8), sspi 0.23 writes two, for which MIT's acceptors refuse it.
+    pub(super) fn new(
+        account: &'a WindowsAccount,
+        url: &'a Url,
+        binding: Option<&[u8]>,
+    ) -> Result<Self, SignInError> {
+        match account {
+            WindowsAccount::Ntlm { user, password } => {
+                // A user principal name goes as it is, without a domain.
+                let (domain, name) = user.split_once('\\').unwrap_or(("", user));
+                let mut context = Ntlm::new();
+                if let Some(binding) = binding {
+                    context.set_channel_bindings(binding);
+                }
+                let identity = Some(AuthIdentityBuffers::from_utf8(name, domain, password.expose()));
+                Ok(Self::Ntlm(NtlmHandshake { url, context, identity, made: 0 }))
+            }
+            WindowsAccount::Kerberos(principal) => {
+                KerberosHandshake::new(principal, url).map(|handshake| Self::Kerberos(Box::new(handshake)))
+            }
+        }
+    }
+
+    /// Whether the message that was made last is the proof.
+    pub(super) fn proves(&self) -> bool {
+        match self {
+            Self::Ntlm(handshake) => handshake.made > 1,
+            Self::Kerberos(_) => true,
+        }
+    }
+
+    /// The next message: the first one, or the one that answers what the server gave.
+    pub(super) async fn step(&mut self, given: Option<Vec<u8>>) -> Result<Vec<u8>, SignInError> {
+        match self {
+            Self::Ntlm(handshake) => handshake.step(given),
+            Self::Kerberos(handshake) => handshake.ticket().await,
+        }
+    }
+
+    /// Takes what the server says along with its answer; with Kerberos, the proof that it is the one that was meant.
+    pub(super) async fn end(&mut self, given: Vec<u8>) -> Result<(), SignInError> {
+        match self {
+            Self::Ntlm(_) => Ok(()),
+            Self::Kerberos(handshake) => handshake.verify(given).await,
+        }
+    }
+}
+
+pub(super) struct NtlmHandshake<'a> {
     url: &'a Url,
     context: Ntlm,
     identity: Option<AuthIdentityBuffers>,
     made: usize,
 }
 
-impl<'a> Handshake<'a> {
-    /// A sign-in that is bound to the TLS of its connection where there is any.
-    pub(super) fn new(
-        account: &WindowsAccount,
-        url: &'a Url,
-        binding: Option<&[u8]>,
-    ) -> Result<Self, SignInError> {
-        let WindowsAccount::Ntlm { user, password } = account;
-        // A user principal name goes as it is, without a domain.
-        let (domain, name) = user.split_once('\\').unwrap_or(("", user));
-        let mut context = Ntlm::new();
-        if let Some(binding) = binding {
-            context.set_channel_bindings(binding);
-        }
-        let identity = Some(AuthIdentityBuffers::from_utf8(name, domain, password.expose()));
-        Ok(Self { url, context, identity, made: 0 })
-    }
-
-    /// Whether the message that was made last is the proof.
-    pub(super) fn proves(&self) -> bool {
-        self.made > 1
-    }
-
-    /// The next message: the first one, or the one that answers what the server gave.
-    pub(super) async fn step(&mut self, given: Option<Vec<u8>>) -> Result<Vec<u8>, SignInError> {
+impl NtlmHandshake<'_> {
+    fn step(&mut self, given: Option<Vec<u8>>) -> Result<Vec<u8>, SignInError> {
         let mut input = vec![SecurityBuffer::new(given.unwrap_or_default(), BufferType::Token)];
         let mut output = vec![SecurityBuffer::new(Vec::new(), BufferType::Token)];
         self.advance(&mut input, &mut output)
             .map_err(|error| SignInError::unusable(self.url, error.description))?;
         self.made += 1;
-        let message = output.into_iter().next().map(|buffer| buffer.buffer).unwrap_or_default();
-        if message.is_empty() {
-            Err(SignInError::unusable(self.url, "it ends too early"))
-        } else {
-            Ok(message)
-        }
+        message(output).ok_or_else(|| SignInError::unusable(self.url, "it ends too early"))
     }
 
     fn advance(
@@ -107,11 +101,137 @@ impl<'a> Handshake<'a> {
     }
 }
 
+pub(super) struct KerberosHandshake<'a> {
+    url: &'a Url,
+    principal: &'a Principal,
+    context: Kerberos,
+    credentials: Option<CredentialsBuffers>,
+    service: String,
+}
+
+/// Why there is no ticket.
+enum NoTicket {
+    Unreachable { server: String, detail: String },
+    Refused(sspi::Error),
+}
+
+impl<'a> KerberosHandshake<'a> {
+    fn new(principal: &'a Principal, url: &'a Url) -> Result<Self, SignInError> {
+        let setup = |problem: String| SignInError::Setup(problem);
+        // The name of this machine is for the controller's log.
+        let mut config = KerberosConfig::new_with_kdc_url("", "mms".to_owned());
+        if let Some(kdc) = &principal.kdc {
+            let server = Url::parse(&format!("tcp://{kdc}"))
+                .map_err(|_| setup(format!("kdc {kdc} is no host: write dc1.example.org")))?;
+            config.kdc_resolution = sspi::KdcResolution::KdcUrl(Some(server));
+        } else {
+            config.kdc_resolution = sspi::KdcResolution::KdcUrl(None);
+        }
+        let context = Kerberos::new_client_from_config(config).map_err(|error| setup(error.description))?;
+        Ok(Self {
+            url,
+            principal,
+            context,
+            credentials: Some(credentials(principal)?),
+            service: principal.service(url),
+        })
+    }
+
+    /// The message that proves the account to the server, with a ticket of the domain controller's.
+    async fn ticket(&mut self) -> Result<Vec<u8>, SignInError> {
+        let mut input = vec![SecurityBuffer::new(Vec::new(), BufferType::Token)];
+        let mut output = vec![SecurityBuffer::new(Vec::new(), BufferType::Token)];
+        match self.advance(&mut input, &mut output).await {
+            Ok(_) => message(output).ok_or_else(|| SignInError::unusable(self.url, "there is no ticket")),
+            Err(NoTicket::Unreachable { server, detail }) => {
+                Err(SignInError::NoController { server, detail })
+            }
+            Err(NoTicket::Refused(error)) => {
+                Err(SignInError::no_ticket(self.principal, &self.service, &error))
+            }
+        }
+    }
+
+    async fn verify(&mut self, given: Vec<u8>) -> Result<(), SignInError> {
+        let mut input = vec![SecurityBuffer::new(given, BufferType::Token)];
+        let mut output = vec![SecurityBuffer::new(Vec::new(), BufferType::Token)];
+        match self.advance(&mut input, &mut output).await {
+            Ok(SecurityStatus::Ok) => Ok(()),
+            _ => Err(SignInError::unusable(
+                self.url,
+                "it does not prove that the server is the one that was asked for",
+            )),
+        }
+    }
+
+    async fn advance(
+        &mut self,
+        input: &mut [SecurityBuffer],
+        output: &mut [SecurityBuffer],
+    ) -> Result<SecurityStatus, NoTicket> {
+        let mut builder = self
+            .context
+            .initialize_security_context()
+            .with_credentials_handle(&mut self.credentials)
+            .with_context_requirements(ClientRequestFlags::MUTUAL_AUTH)
+            .with_target_data_representation(DataRepresentation::Native)
+            .with_target_name(&self.service)
+            .with_input(input)
+            .with_output(output);
+        let mut generator =
+            self.context.initialize_security_context_impl(&mut builder).map_err(NoTicket::Refused)?;
+        let mut state = generator.start();
+        loop {
+            match state {
+                GeneratorState::Completed(outcome) => {
+                    return outcome.map(|result| result.status).map_err(NoTicket::Refused);
+                }
+                GeneratorState::Suspended(request) => {
+                    let answer = kdc::ask(&request.url, &request.data).await.map_err(|error| {
+                        let server = request.url.host_str().unwrap_or_default().to_owned();
+                        NoTicket::Unreachable { server, detail: error.to_string() }
+                    })?;
+                    state = generator.resume(Ok(answer));
+                }
+            }
+        }
+    }
+}
+
+fn credentials(principal: &Principal) -> Result<CredentialsBuffers, SignInError> {
+    let (name, realm) = principal.parts();
+    match &principal.key {
+        PrincipalKey::Password(password) => {
+            let identity = AuthIdentityBuffers::from_utf8(name, &realm, password.expose());
+            Ok(CredentialsBuffers::AuthIdentity(identity))
+        }
+        PrincipalKey::Keytab(file) => {
+            let unusable = |problem: String| SignInError::Setup(format!("{}: {problem}", file.display()));
+            let bytes = std::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+            let key = keytab::newest_key(&bytes, name, &realm).ok_or_else(|| {
+                unusable(format!(
+                    "it holds no AES key of {name}@{realm}: make one with ktpass -crypto AES256-SHA1"
+                ))
+            })?;
+            let principal = Username::new_down_level_logon_name(name, &realm)
+                .map_err(|error| SignInError::Setup(format!("{}: {error}", principal.name)))?;
+            let key_enctype = key.suite;
+            let key = Secret::new(key.bytes.to_vec());
+            Ok(CredentialsBuffers::Keytab(KeytabIdentity { principal, key, key_enctype }))
+        }
+    }
+}
+
+fn message(output: Vec<SecurityBuffer>) -> Option<Vec<u8>> {
+    output.into_iter().next().map(|buffer| buffer.buffer).filter(|message| !message.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::transport::SecretText;
 
     fn account() -> WindowsAccount {
         WindowsAccount::Ntlm { user: "EXAMPLE\\mms".to_owned(), password: SecretText::new("s3cret") }
@@ -119,7 +239,8 @@ mod tests {
 
     async fn answer_to(given: Vec<u8>) -> Result<Vec<u8>, SignInError> {
         let url = Url::parse("http://mail.x.test/").unwrap();
-        let mut handshake = Handshake::new(&account(), &url, Some(b"tls-server-end-point:x")).unwrap();
+        let account = account();
+        let mut handshake = Handshake::new(&account, &url, Some(b"tls-server-end-point:x")).unwrap();
         assert!(handshake.step(None).await.unwrap().starts_with(b"NTLMSSP\0\x01"));
         assert!(!handshake.proves());
         let answer = handshake.step(Some(given)).await?;

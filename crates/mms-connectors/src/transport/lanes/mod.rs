@@ -1,4 +1,5 @@
-//! Requests on connections that are signed in, for servers that sign a connection in and not a request (NTLM).
+//! Requests on connections that are signed in, for servers that sign a connection in and not a request: with NTLM all do, with
+//! Kerberos some; the others get a proof with each request.
 //!
 //! A *lane* is one HTTP/1.1 connection on which requests follow each other. A request takes a lane that is free, or signs a
 //! new one in; there are never more than requests are allowed at a time. The body goes with the message that proves who
@@ -7,12 +8,16 @@
 //! **Wrong passwords.** Directories lock an account after a few. Until a sign-in has worked, one is tried at a time; one
 //! that was refused is not tried again for [`HOLD`], by whichever request.
 
+mod account;
 mod challenge;
 mod end_point;
 mod failure;
 mod handshake;
+mod kdc;
+mod keytab;
 mod lane;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,10 +28,10 @@ use url::Url;
 
 use super::session::{RECONNECT_PAUSE, RECONNECTS};
 use super::{Exchange, Reply, TransportError, TransportSettings, place, tls};
+pub use account::{Principal, PrincipalKey, WindowsAccount};
 use challenge::Asked;
 pub use failure::SignInError;
 use handshake::Handshake;
-pub use handshake::WindowsAccount;
 use lane::{Broken, Lane};
 
 /// For how long no other sign-in is tried after a refused one. Two in half an hour stay below every sensible threshold.
@@ -47,6 +52,8 @@ pub struct Lanes {
     slots: Semaphore,
     free: StdMutex<Vec<Lane>>,
     standing: Mutex<Standing>,
+    /// Whether the server wants a proof with each request.
+    asks_each_time: AtomicBool,
 }
 
 /// What is known of the password.
@@ -82,6 +89,7 @@ impl Lanes {
             slots: Semaphore::new(settings.concurrency.max(1)),
             free: StdMutex::default(),
             standing: Mutex::new(Standing::Unknown),
+            asks_each_time: AtomicBool::new(false),
             base,
             account,
             settings,
@@ -116,33 +124,40 @@ impl Lanes {
     }
 
     async fn attempt(&self, exchange: &Exchange) -> Result<Reply, SignInError> {
-        if let Some(mut lane) = self.free_lane() {
-            match lane.send(exchange, None).await {
-                // The server closed it, or forgot who signed in on it. Nothing was done.
-                Err(Broken::Unsent(_)) => {}
-                Ok(reply) if reply.status == StatusCode::UNAUTHORIZED => {}
-                Ok(reply) => {
-                    self.keep(lane);
-                    return Ok(reply);
-                }
-                Err(Broken::Sent(error)) => return Err(error.into()),
+        let free = self.free_lane();
+        let Some(mut lane) = free else { return self.signed_in(None, exchange).await };
+        if self.asks_each_time.load(Ordering::Relaxed) {
+            return self.signed_in(Some(lane), exchange).await;
+        }
+        match lane.send(exchange, None).await {
+            // The server closed it. Nothing was done.
+            Err(Broken::Unsent(_)) => self.signed_in(None, exchange).await,
+            Err(Broken::Sent(error)) => Err(error.into()),
+            // It forgot who signed in. Nothing was done, either.
+            Ok(reply) if reply.status == StatusCode::UNAUTHORIZED => {
+                let keeps = self.account.belongs_to_a_connection();
+                self.asks_each_time.fetch_or(!keeps, Ordering::Relaxed);
+                self.signed_in(Some(lane).filter(|_| !keeps), exchange).await
+            }
+            Ok(reply) => {
+                self.keep(lane);
+                Ok(reply)
             }
         }
-        self.signed_in(exchange).await
     }
 
-    /// Sends the request on a lane that signs in with it.
-    async fn signed_in(&self, exchange: &Exchange) -> Result<Reply, SignInError> {
+    /// Sends the request on a lane that signs in with it: `lane`, or a new one.
+    async fn signed_in(&self, lane: Option<Lane>, exchange: &Exchange) -> Result<Reply, SignInError> {
         let mut standing = self.standing.lock().await;
         standing.permit(&self.base, &self.account)?;
         // Where the password may be wrong, the others wait here until it is known.
         let outcome = if standing.is_fresh() {
             drop(standing);
-            let outcome = self.handshake(exchange).await;
+            let outcome = self.handshake(lane, exchange).await;
             standing = self.standing.lock().await;
             outcome
         } else {
-            self.handshake(exchange).await
+            self.handshake(lane, exchange).await
         };
         match outcome {
             Ok((reply, lane)) => {
@@ -152,7 +167,7 @@ impl Lanes {
             }
             Err(Stopped::Answered(reply)) => Ok(*reply),
             Err(Stopped::Failed(error)) => {
-                if matches!(error, SignInError::Refused { .. }) {
+                if error.is_refusal() {
                     *standing = Standing::Refused(Instant::now());
                 }
                 Err(error)
@@ -160,10 +175,15 @@ impl Lanes {
         }
     }
 
-    async fn handshake(&self, exchange: &Exchange) -> Result<(Reply, Lane), Stopped> {
+    async fn handshake(&self, lane: Option<Lane>, exchange: &Exchange) -> Result<(Reply, Lane), Stopped> {
         let url = &exchange.url;
-        let mut lane =
-            Lane::connect(&self.settings, self.tls.as_ref(), url).await.map_err(SignInError::Unsent)?;
+        let mut lane = match lane {
+            Some(lane) => lane,
+            None => {
+                let connected = Lane::connect(&self.settings, self.tls.as_ref(), url).await;
+                connected.map_err(SignInError::Unsent)?
+            }
+        };
         let mut handshake = Handshake::new(&self.account, url, lane.binding())?;
         let mut token = handshake.step(None).await?;
         for _ in 0..MESSAGES {
@@ -178,6 +198,9 @@ impl Lanes {
             };
             let asked = challenge::read(&reply.headers, self.account.scheme());
             if reply.status != StatusCode::UNAUTHORIZED {
+                if let Asked::With(given) = asked {
+                    handshake.end(given).await?;
+                }
                 return self.admitted(proves, reply, lane, url);
             }
             token = match asked {
