@@ -1,6 +1,7 @@
 """Windows sign-in. NTLM: the sandbox, which signs connections in and not requests, as curl and exchangelib meet it, and as mms
 does. Kerberos: mms at a web server in front of the sandbox that takes tickets, with those of a real domain controller."""
 
+import os
 import subprocess
 
 import pytest
@@ -52,11 +53,9 @@ def test_curl_signs_a_connection_in(sandbox):
     account = sandbox.ready["account"]
     for name in (account["user"], account["upn"], "contoso.example\\MMS"):
         assert curl(sandbox, name, account["password"]) == ["200", "200"], name
-    asked = sandbox.state()["requests"]
-    assert asked["GetFolder"] == 6
+    state = sandbox.state()
     # The second request of each connection needs none.
-    assert (asked["ntlmChallenge"], asked["ntlmSignIn"]) == (3, 3), asked
-    assert "unauthorised" not in asked, asked
+    assert state["requests"] == {"GetFolder": 6, "ntlmChallenge": 3} and state["signIns"] == 3, state
 
 
 def test_a_wrong_password_another_user_and_basic_are_refused(sandbox):
@@ -82,7 +81,7 @@ def test_what_a_connection_was_told_is_worth_nothing_on_another(sandbox):
 
 def test_exchangelib_reads_a_mailbox_by_ntlm(sandbox):
     assert len(list(sandbox.mailbox(1, NTLM).calendar.all())) == 15
-    assert sandbox.state()["requests"]["ntlmSignIn"] >= 1
+    assert sandbox.state()["signIns"] >= 1
     with pytest.raises(UnauthorizedError):
         list(sandbox.mailbox(2, NTLM, password="wrong").calendar.all())
 
@@ -109,8 +108,8 @@ def test_mailboxes_move_by_ntlm_alone(tmp_path, sandbox):
     assert "Failed" not in mms.run("doctor").stdout
     mms.run("migrate", "--all", "--to", "Teams")
     assert {record["SucceededMeeting"] for record in mms.status()} == {14}
-    asked = sandbox.state()["requests"]
-    assert "unauthorised" not in asked and asked["ntlmSignIn"] <= 8 + 1, asked
+    state = sandbox.state()
+    assert "unauthorised" not in state["requests"] and state["signIns"] <= 8 + 1, state
     online = [item for item in sandbox.mailbox(1, NTLM).calendar.all() if item.teams_url]
     assert len(online) == 12
 
@@ -144,6 +143,19 @@ def realm():
     with Sandbox() as sandbox, KerberosRealm(sandbox) as realm:
         realm.sandbox = sandbox
         yield realm
+
+
+def test_curl_is_let_in_with_a_ticket_and_not_without(tmp_path, realm):
+    environment = {**os.environ, "KRB5_CONFIG": realm.ready["krb5_config"], "KRB5CCNAME": str(tmp_path / "tickets")}
+    asking = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--negotiate", "--user", ":",
+              "--cacert", realm.ready["certificate"], "--header", "Content-Type: text/xml", "--data", REQUEST]
+
+    def status(way):
+        return subprocess.run([*asking, realm.ews(way)], env=environment, capture_output=True, text=True, timeout=60).stdout
+
+    assert status("url") == "401"
+    subprocess.run(["kinit", "-k", "-t", realm.ready["keytab"], "mms@EXAMPLE.TEST"], env=environment, check=True)
+    assert [status(way) for way in ("url", "bound_url", "tls_url")] == ["200"] * 3
 
 
 def kerberos(folder, realm, way, key, more=""):

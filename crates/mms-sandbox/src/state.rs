@@ -25,6 +25,8 @@ struct Counts {
     requests: BTreeMap<String, u64>,
     /// Requests inside batches, by method.
     batched: BTreeMap<String, u64>,
+    /// Connections that were signed in by NTLM.
+    sign_ins: u64,
     /// Response codes other than success.
     refusals: BTreeMap<String, u64>,
     /// Updates that were mailed, by event and attendee.
@@ -58,6 +60,10 @@ impl Shared {
 
     pub(crate) fn count_request(&self, operation: &str) {
         *locked(&self.counts).requests.entry(operation.to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn count_sign_in(&self) {
+        locked(&self.counts).sign_ins += 1;
     }
 
     pub(crate) fn count_batched(&self, method: &str) {
@@ -102,6 +108,7 @@ impl Shared {
             "requests": counts.requests,
             "batched": counts.batched,
             "requestsInAll": counts.requests.values().sum::<u64>(),
+            "signIns": counts.sign_ins,
             "refusals": counts.refusals,
             "mails": mails,
         })

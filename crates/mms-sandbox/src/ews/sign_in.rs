@@ -26,7 +26,7 @@ pub(super) fn turn_away(
             Demands { end_point: shared.end_point(), binding_required: faults.channel_binding_required };
         return match connection.step(token, &demands) {
             Outcome::SignedIn => {
-                shared.count_request("ntlmSignIn");
+                shared.count_sign_in();
                 None
             }
             Outcome::Challenge(token) => {

@@ -103,7 +103,8 @@ impl EwsError {
                         | TransportError::BodyTooLarge { .. }
                 )
             }
-            Self::Malformed(_) => true,
+            // A server that does not prove itself has been sent the request all the same.
+            Self::Malformed(_) | Self::SignIn(SignInError::Unusable { .. }) => true,
             Self::Status { status, .. } => *status >= 500 && *status != 503,
             Self::Token(_) | Self::SignIn(_) | Self::Refused { .. } => false,
         }
@@ -259,5 +260,10 @@ mod tests {
         assert!(EwsError::Status { status: 502, detail: "" }.is_unclear());
         assert!(!EwsError::Status { status: 401, detail: "" }.is_unclear());
         assert!(!refused("ErrorServerBusy", "").is_unclear());
+        let interrupted = || TransportError::Interrupted { url: String::new(), detail: String::new() };
+        assert!(EwsError::from(SignInError::Transport(interrupted())).is_unclear());
+        assert!(!EwsError::from(SignInError::Unsent(interrupted())).is_unclear());
+        let unusable = SignInError::Unusable { url: String::new(), detail: String::new() };
+        assert!(EwsError::from(unusable).is_unclear());
     }
 }

@@ -153,6 +153,9 @@ impl EwsAuth {
             Self::Kerberos { user, .. } if user.contains('\\') || !names_a_domain(user) => {
                 Err(("auth", "user must name its realm: write mms@EXAMPLE.ORG".to_owned()))
             }
+            Self::Kerberos { kdc: Some(kdc), .. } if !is_host(kdc) => {
+                Err(("auth", "kdc is no host: write dc1.example.org, or with a port".to_owned()))
+            }
             Self::OAuth { secret, secret_file, .. } if secret.is_some() == secret_file.is_some() => {
                 Err(("auth", "give either secret_file or secret_env".to_owned()))
             }
@@ -169,6 +172,16 @@ impl EwsAuth {
 fn names_a_domain(user: &str) -> bool {
     let parts = user.split_once('\\').or_else(|| user.rsplit_once('@'));
     parts.is_some_and(|(one, other)| !one.is_empty() && !other.is_empty())
+}
+
+/// Whether it is `host` or `host:port`.
+fn is_host(text: &str) -> bool {
+    let url = Url::parse(&format!("tcp://{text}"));
+    url.is_ok_and(|url| {
+        url.host_str().is_some_and(|host| !host.is_empty())
+            && url.path().is_empty()
+            && url.username().is_empty()
+    })
 }
 
 /// A key that is wrong, what is wrong with it and what to do.
@@ -275,6 +288,10 @@ mod tests {
     #[test]
     fn a_section_needs_a_url_and_a_sign_in() {
         assert!(endpoint("url = \"https://mail.x.test/EWS/Exchange.asmx\"").is_ok());
+        for kdc in ["dc1.x.test", "x.test:88", "10.0.0.1:1088", "[::1]:88"] {
+            let auth = format!("{{ type = 'kerberos', user = 'u@X', keytab_file = 'k', kdc = '{kdc}' }}");
+            assert!(endpoint(&format!("url = \"https://x/e.asmx\"\nauth = {auth}")).is_ok(), "{kdc}");
+        }
         for (settings, part) in [
             ("url = \"mail.x.test\"", "url: is no URL"),
             ("url = \"https://mail.x.test/\"", "/EWS/Exchange.asmx"),
@@ -290,6 +307,18 @@ mod tests {
             (
                 "url = \"https://x/e.asmx\"\nauth = { type = \"ntlm\", user = \"u\", password_file = \"f\" }",
                 "name its domain",
+            ),
+            (
+                "url = \"https://x/e.asmx\"\nauth = { type = \"kerberos\", user = \"u@X\", password_file = \"f\", keytab_file = \"k\" }",
+                "keytab_file",
+            ),
+            (
+                "url = \"https://x/e.asmx\"\nauth = { type = \"kerberos\", user = \"X\\\\u\", keytab_file = \"k\" }",
+                "name its realm",
+            ),
+            (
+                "url = \"https://x/e.asmx\"\nauth = { type = \"kerberos\", user = \"u@X\", keytab_file = \"k\", kdc = \"http://x\" }",
+                "kdc is no host",
             ),
         ] {
             let error = endpoint(settings).unwrap_err();

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use sspi::ErrorKind;
 use url::Url;
 
 use super::{Principal, WindowsAccount};
@@ -15,9 +16,7 @@ pub enum SignInError {
     #[error(transparent)]
     Unsent(TransportError),
     /// The server does not take the account and its password.
-    #[error(
-        "{url} refused to sign {who} in by {scheme}: check user and password in auth, and see whether the account is locked or expired; where a load balancer stands in front, it has to keep a client's connection on one server"
-    )]
+    #[error("{url} refused to sign {who} in by {scheme}: {advice}")]
     Refused {
         /// The URL.
         url: String,
@@ -25,10 +24,14 @@ pub enum SignInError {
         who: String,
         /// How.
         scheme: &'static str,
+        /// What to do.
+        advice: &'static str,
+        /// Whether it counts as a wrong password.
+        counts: bool,
     },
     /// The account was refused lately.
     #[error(
-        "{url} refused to sign {who} in before; so that the account is not locked, no other sign-in is tried for {} minutes: correct auth, and start MMS anew",
+        "the sign-in of {who} to {url} was refused before; so that the account is not locked, no other sign-in is tried for {} minutes: correct auth, and start MMS anew",
         .left.as_secs().div_ceil(60)
     )]
     Held {
@@ -70,9 +73,11 @@ pub enum SignInError {
         detail: String,
         /// What to do, with a colon in front.
         advice: &'static str,
+        /// Whether it counts as a wrong password.
+        counts: bool,
     },
-    /// The domain controller does not answer.
-    #[error("the domain controller {server} gives no answer: {detail}")]
+    /// The domain controller does not answer, or nothing that can be read.
+    #[error("the domain controller {server} gives no ticket: {detail}")]
     NoController {
         /// The host.
         server: String,
@@ -84,32 +89,47 @@ pub enum SignInError {
     Setup(String),
 }
 
-/// What to do about what a domain controller says.
-const ADVICE: &[(&str, &str)] = &[
-    ("pre-authentication information was invalid", ": the password or the key is wrong; correct auth"),
-    ("integrity check on decrypted field failed", ": the password or the key is wrong; correct auth"),
-    ("client not found", ": check user, which is written mms@EXAMPLE.ORG"),
+/// What a domain controller says, what to do about it, and whether it counts as a wrong password there.
+const SAID: &[(&str, &str, bool)] = &[
+    ("pre-authentication information was invalid", ": the password or the key is wrong; correct auth", true),
+    ("integrity check on decrypted field failed", ": the password or the key is wrong; correct auth", true),
+    ("have been revoked", ": the account is locked or disabled", true),
+    ("client not found", ": check user, which is written mms@EXAMPLE.ORG", false),
     (
         "server not found",
         ": register the service for Exchange's account (setspn -S HTTP/mail.example.org EXAMPLE\\EXCHANGEASA$), or set spn in auth",
+        false,
     ),
-    ("have been revoked", ": the account is locked or disabled"),
-    ("password has expired", ": change the password"),
-    ("No KDC", ": set kdc in auth to a domain controller, or name one in /etc/krb5.conf"),
-    ("no support for encryption type", ": let the account use AES (msDS-SupportedEncryptionTypes)"),
-    ("clock skew", ": set the clock of this machine"),
+    ("password has expired", ": change the password", false),
+    ("No KDC", ": set kdc in auth to a domain controller, or name one in /etc/krb5.conf", false),
+    ("no support for encryption type", ": let the account use AES (msDS-SupportedEncryptionTypes)", false),
+    ("clock skew", ": set the clock of this machine", false),
 ];
+
+const NTLM_ADVICE: &str = "check user and password in auth, and see whether the account is locked or expired; where a load balancer stands in front, it has to keep a client's connection on one server";
+const KERBEROS_ADVICE: &str = "it does not take the ticket: see whether the service (HTTP/ and the host of url, or spn) is registered for the account that Exchange has its key of, and for no other (setspn -Q HTTP/mail.example.org)";
 
 impl SignInError {
     pub(super) fn refused(url: &Url, account: &WindowsAccount) -> Self {
-        Self::Refused { url: place(url), who: account.user().to_owned(), scheme: account.name() }
+        // A domain controller has seen the password of who has a ticket.
+        let (advice, counts) = match account {
+            WindowsAccount::Ntlm { .. } => (NTLM_ADVICE, true),
+            WindowsAccount::Kerberos(_) => (KERBEROS_ADVICE, false),
+        };
+        let (url, who) = (place(url), account.user().to_owned());
+        Self::Refused { url, who, scheme: account.name(), advice, counts }
     }
 
     pub(super) fn no_ticket(principal: &Principal, service: &str, error: &sspi::Error) -> Self {
         // Behind it stand the bytes of the answer.
         let detail = error.description.split(". Additional error").next().unwrap_or_default().to_owned();
-        let advice = ADVICE.iter().find(|(said, _)| detail.contains(said)).map_or("", |(_, advice)| advice);
-        Self::NoTicket { who: principal.name.clone(), service: service.to_owned(), detail, advice }
+        let known = SAID.iter().find(|(said, _, _)| detail.contains(said));
+        if known.is_none() && is_unreadable(error.error_type) {
+            let (_, server) = principal.parts();
+            return Self::NoController { server, detail: "its answer cannot be read".to_owned() };
+        }
+        let (advice, counts) = known.map_or(("", false), |(_, advice, counts)| (*advice, *counts));
+        Self::NoTicket { who: principal.name.clone(), service: service.to_owned(), detail, advice, counts }
     }
 
     pub(super) fn unusable(url: &Url, detail: impl Into<String>) -> Self {
@@ -121,9 +141,9 @@ impl SignInError {
         Self::NotOffered { url: place(url), scheme: account.name(), offered }
     }
 
-    /// Whether the account was refused, which is not to happen often.
-    pub(super) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::NoTicket { .. })
+    /// Whether the password was wrong, which is not to happen often.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self, Self::Refused { counts: true, .. } | Self::NoTicket { counts: true, .. })
     }
 
     /// Whether the same request may be sent again on another connection.
@@ -133,5 +153,39 @@ impl SignInError {
             Self::Unsent(error) => error.is_broken_connection(),
             _ => false,
         }
+    }
+}
+
+/// Whether it is about an answer that makes no sense, not about what an answer says.
+fn is_unreadable(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::InvalidToken | ErrorKind::MessageAltered | ErrorKind::DecryptFailure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::{PrincipalKey, SecretText};
+
+    fn no_ticket(kind: ErrorKind, said: &str) -> SignInError {
+        let key = PrincipalKey::Password(SecretText::new("s3cret"));
+        let principal = Principal { name: "mms@EXAMPLE.ORG".to_owned(), key, kdc: None, service: None };
+        SignInError::no_ticket(&principal, "HTTP/mail", &sspi::Error::new(kind, said.to_owned()))
+    }
+
+    #[test]
+    fn what_a_domain_controller_says_is_told_apart() {
+        let wrong = no_ticket(
+            ErrorKind::KdcInvalidRequest,
+            "pre-authentication information was invalid. Additional error data: [1]",
+        );
+        assert!(
+            wrong.counts()
+                && wrong.to_string().ends_with("was invalid: the password or the key is wrong; correct auth")
+        );
+        let unknown = no_ticket(ErrorKind::UnknownCredentials, "server not found in Kerberos database");
+        assert!(!unknown.counts() && unknown.to_string().contains("setspn -S"));
+        let garbled = no_ticket(ErrorKind::InvalidToken, "ASN1 DER error: TruncatedData");
+        assert!(matches!(&garbled, SignInError::NoController { server, .. } if server == "EXAMPLE.ORG"));
+        assert!(!garbled.counts());
     }
 }

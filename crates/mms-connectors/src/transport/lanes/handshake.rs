@@ -3,8 +3,8 @@
 use sspi::generator::GeneratorState;
 use sspi::{
     AuthIdentityBuffers, BufferType, ClientRequestFlags, CredentialsBuffers, DataRepresentation,
-    InitializeSecurityContextResult, Kerberos, KerberosConfig, KeytabIdentity, Ntlm, Secret, SecurityBuffer,
-    SecurityStatus, Sspi as _, SspiImpl as _, Username,
+    InitializeSecurityContextResult, KdcResolution, Kerberos, KerberosConfig, KeytabIdentity, Ntlm, Secret,
+    SecurityBuffer, SecurityStatus, Sspi as _, SspiImpl as _, Username,
 };
 use url::Url;
 
@@ -13,7 +13,7 @@ use super::{SignInError, WindowsAccount, kdc, keytab};
 
 /// The sign-in of one connection.
 pub(super) enum Handshake<'a> {
-    Ntlm(NtlmHandshake<'a>),
+    Ntlm(Box<NtlmHandshake<'a>>),
     Kerberos(Box<KerberosHandshake<'a>>),
 }
 
@@ -34,7 +34,7 @@ impl<'a> Handshake<'a> {
                     context.set_channel_bindings(binding);
                 }
                 let identity = Some(AuthIdentityBuffers::from_utf8(name, domain, password.expose()));
-                Ok(Self::Ntlm(NtlmHandshake { url, context, identity, made: 0 }))
+                Ok(Self::Ntlm(Box::new(NtlmHandshake { url, context, identity, made: 0 })))
             }
             WindowsAccount::Kerberos(principal) => {
                 KerberosHandshake::new(principal, url).map(|handshake| Self::Kerberos(Box::new(handshake)))
@@ -117,17 +117,17 @@ enum NoTicket {
 
 impl<'a> KerberosHandshake<'a> {
     fn new(principal: &'a Principal, url: &'a Url) -> Result<Self, SignInError> {
-        let setup = |problem: String| SignInError::Setup(problem);
-        // The name of this machine is for the controller's log.
-        let mut config = KerberosConfig::new_with_kdc_url("", "mms".to_owned());
-        if let Some(kdc) = &principal.kdc {
-            let server = Url::parse(&format!("tcp://{kdc}"))
-                .map_err(|_| setup(format!("kdc {kdc} is no host: write dc1.example.org")))?;
-            config.kdc_resolution = sspi::KdcResolution::KdcUrl(Some(server));
-        } else {
-            config.kdc_resolution = sspi::KdcResolution::KdcUrl(None);
-        }
-        let context = Kerberos::new_client_from_config(config).map_err(|error| setup(error.description))?;
+        let kdc = principal.kdc.as_ref().map(|kdc| {
+            Url::parse(&format!("tcp://{kdc}"))
+                .map_err(|_| SignInError::Setup(format!("kdc {kdc} is no host: write dc1.example.org")))
+        });
+        let config = KerberosConfig {
+            kdc_resolution: KdcResolution::KdcUrl(kdc.transpose()?),
+            // For the domain controller's log.
+            client_computer_name: "mms".to_owned(),
+        };
+        let context = Kerberos::new_client_from_config(config)
+            .map_err(|error| SignInError::Setup(error.description))?;
         Ok(Self {
             url,
             principal,

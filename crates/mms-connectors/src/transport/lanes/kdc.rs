@@ -9,6 +9,8 @@ use url::Url;
 
 /// Where domain controllers listen.
 const PORT: u16 = 88;
+/// How long one of them may take to be connected to.
+const CONNECT: Duration = Duration::from_secs(3);
 /// How long an answer may take in all.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The largest answer: a ticket with the groups of its user is some ten kilobytes.
@@ -23,8 +25,21 @@ pub(super) async fn ask(server: &Url, message: &[u8]) -> io::Result<Vec<u8>> {
         .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")))
 }
 
+/// Connects to the first that comes up; the name of a domain leads to all of its controllers.
+async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "its name leads nowhere");
+    for address in tokio::net::lookup_host((host, port)).await? {
+        match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failed = error,
+            Err(_) => failed = io::Error::new(io::ErrorKind::TimedOut, "no connection in time"),
+        }
+    }
+    Err(failed)
+}
+
 async fn round(host: &str, port: u16, message: &[u8]) -> io::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect((host, port)).await?;
+    let mut stream = connect(host, port).await?;
     stream.write_all(message).await?;
     let length = stream.read_u32().await?;
     if length > LARGEST {

@@ -5,6 +5,8 @@
 //! new one in; there are never more than requests are allowed at a time. The body goes with the message that proves who
 //! asks, not with the one before, and a lane that the server closed is replaced.
 //!
+//! Tickets of Kerberos are fetched for each sign-in: three messages to the domain controller.
+//!
 //! **Wrong passwords.** Directories lock an account after a few. Until a sign-in has worked, one is tried at a time; one
 //! that was refused is not tried again for [`HOLD`], by whichever request.
 
@@ -167,7 +169,7 @@ impl Lanes {
             }
             Err(Stopped::Answered(reply)) => Ok(*reply),
             Err(Stopped::Failed(error)) => {
-                if error.is_refusal() {
+                if error.counts() {
                     *standing = Standing::Refused(Instant::now());
                 }
                 Err(error)
