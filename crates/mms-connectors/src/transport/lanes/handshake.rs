@@ -78,8 +78,10 @@ impl NtlmHandshake<'_> {
     fn step(&mut self, given: Option<Vec<u8>>) -> Result<Vec<u8>, SignInError> {
         let mut input = vec![SecurityBuffer::new(given.unwrap_or_default(), BufferType::Token)];
         let mut output = vec![SecurityBuffer::new(Vec::new(), BufferType::Token)];
-        self.advance(&mut input, &mut output)
-            .map_err(|error| SignInError::unusable(self.url, error.description))?;
+        self.advance(&mut input, &mut output).map_err(|error| {
+            tracing::debug!(%error, "the challenge cannot be read");
+            SignInError::unusable(self.url, "it holds no NTLM challenge that can be read")
+        })?;
         self.made += 1;
         message(output).ok_or_else(|| SignInError::unusable(self.url, "it ends too early"))
     }
