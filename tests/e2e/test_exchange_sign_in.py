@@ -169,6 +169,28 @@ def kerberos(folder, realm, way, key, more=""):
     return mms
 
 
+def test_another_server_takes_the_ntlm_of_mms(tmp_path, realm):
+    # gss-ntlmssp, which checks with code of its own.
+    ready = realm.ready
+    mms = Mms(tmp_path)
+    mms.exchange(realm.sandbox, cloud=[], office=[0, 1, 2, 3], url=realm.ews("ntlm_url"), auth=(
+        f'{{ type = "ntlm", user = "{ready["domain"]}\\\\{ready["user"]}", password_file = "password" }}'))
+    mms.write()
+    (tmp_path / "password").write_text("n0t-the-pa55word\n", encoding="utf-8")
+    assert "check user and password" in mms.run("doctor", expect=1).stdout
+    (tmp_path / "password").write_text(ready["password"] + "\n", encoding="utf-8")
+    mms.run("migrate", "--all", "--to", "Teams")
+    assert {record["SucceededMeeting"] for record in mms.status()} == {14}
+
+
+def test_a_server_that_takes_no_tickets_says_what_it_has(tmp_path, realm):
+    kdc = f'kdc = "{realm.ready["kdc"]}", spn = "HTTP/localhost"'
+    mms = kerberos(tmp_path, realm, "url", f'keytab_file = "{realm.ready["keytab"]}", {kdc}')
+    file = tmp_path / "mms.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace(realm.ews(), realm.sandbox.ready["ews"]), encoding="utf-8")
+    assert "does not offer Negotiate (Kerberos), but NTLM, Basic" in mms.run("doctor", expect=1).stdout
+
+
 @pytest.mark.parametrize("way", ["url", "bound_url", "tls_url"])
 def test_mailboxes_move_with_a_ticket(tmp_path, realm, way):
     ready = realm.ready

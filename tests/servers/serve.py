@@ -13,8 +13,9 @@ A calendar server prints
 and the directory
     {"name", "url", "tls_url", "base", "user", "password", "certificate", "users": [{"name", "id", "upn"}]}
 and the Kerberos realm, with a web server in front of --upstream that takes its tickets with each request, with each
-connection (bound_url), or over TLS,
-    {"name", "url", "bound_url", "tls_url", "kdc", "realm", "user", "password", "keytab", "krb5_config", "certificate", "kdc_log"}
+connection (bound_url), or over TLS, or the account's NTLM,
+    {"name", "url", "bound_url", "tls_url", "ntlm_url", "kdc", "realm", "domain", "user", "password", "keytab", "krb5_config",
+     "certificate", "kdc_log"}
 """
 
 import argparse

@@ -1,11 +1,13 @@
 """A Kerberos realm (MIT krb5) and, in front of another server, Apache with mod_auth_gssapi as the one that accepts its
-tickets. What Apache lets pass it hands on with the other server's own authorization."""
+tickets, and NTLM (gss-ntlmssp) for the same account. What Apache lets pass it hands on with the other server's own
+authorization."""
 
 import os
 
 from .session import free_port, require, run
 
 REALM = "EXAMPLE.TEST"
+DOMAIN = "EXAMPLE"
 USER = "mms"
 PASSWORD = "mms-kerberos-pw"
 
@@ -65,6 +67,7 @@ Group www-data
 Listen 127.0.0.1:{plain}
 Listen 127.0.0.1:{bound}
 Listen 127.0.0.1:{encrypted}
+Listen 127.0.0.1:{ntlm}
 KeepAlive On
 {hosts}"""
 
@@ -74,10 +77,9 @@ HOST = """\
     <Location "/">
         AuthType GSSAPI
         AuthName "Kerberos"
-        GssapiCredStore keytab:{directory}/service.keytab
-        GssapiAllowedMech krb5
+        GssapiAllowedMech {mechanism}
         GssapiConnectionBound {is_bound}
-        Require user {user}@{realm}
+        Require {who}
         RequestHeader set Authorization "{authorization}"
         ProxyPass "{upstream}/"
     </Location>
@@ -93,9 +95,9 @@ MODULES = "/usr/lib/apache2/modules"
 
 def start(session, _names, arguments):
     for path, package in (("/usr/sbin/krb5kdc", "krb5-kdc"), ("/usr/sbin/kadmin.local", "krb5-admin-server"),
-                          ("/usr/sbin/apache2", "apache2"), (f"{MODULES}/mod_auth_gssapi.so", "libapache2-mod-auth-gssapi")):
+                          ("/etc/gss/mech.d/mech.ntlmssp.conf", "gss-ntlmssp"), ("/usr/sbin/apache2", "apache2"), (f"{MODULES}/mod_auth_gssapi.so", "libapache2-mod-auth-gssapi")):
         require(path, package)
-    ports = {name: free_port() for name in ("kdc", "plain", "bound", "encrypted")}
+    ports = {name: free_port() for name in ("kdc", "plain", "bound", "encrypted", "ntlm")}
     values = {"directory": session.directory, "realm": REALM, "user": USER, "modules": MODULES,
               "authorization": arguments.authorization, "upstream": arguments.upstream, **ports}
     environment = {"KRB5_CONFIG": session.write("krb5.conf", KRB5_CONF.format(**values)),
@@ -104,18 +106,24 @@ def start(session, _names, arguments):
     run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
          "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE",
          "-keyout", session.path("key.pem"), "-out", session.path("certificate.pem")])
-    hosts = [HOST.format(port=ports["plain"], is_bound="Off", more="", **values),
-             HOST.format(port=ports["bound"], is_bound="On", more="", **values),
-             HOST.format(port=ports["encrypted"], is_bound="Off", more=TLS.format(**values), **values)]
+    ticket = f"krb5\n        GssapiCredStore keytab:{session.path('service.keytab')}"
+
+    def host(name, is_bound="Off", mechanism=ticket, who=f"user {USER}@{REALM}", more=""):
+        return HOST.format(port=ports[name], is_bound=is_bound, mechanism=mechanism, who=who, more=more, **values)
+
+    hosts = [host("plain"), host("bound", "On"), host("encrypted", more=TLS.format(**values)),
+             host("ntlm", "On", "ntlmssp", "valid-user")]
     configuration = session.write("apache.conf", APACHE_CONF.format(hosts="".join(hosts), **values), 0o600)
+    passwords = session.write("ntlm-passwords", f"{DOMAIN}:{USER}:{PASSWORD}\n")
     # What Apache has seen of authenticators, written by its own user.
     os.mkdir(session.path("replay"))
     os.chmod(session.path("replay"), 0o777)
     process = session.spawn(["/usr/sbin/apache2", "-f", configuration, "-D", "FOREGROUND"],
-                            environment={**environment, "KRB5RCACHEDIR": session.path("replay")})
+                            environment={**environment, "KRB5RCACHEDIR": session.path("replay"), "NTLM_USER_FILE": passwords})
     session.wait_for_port(process, ports["encrypted"])
     return {"url": f"http://localhost:{ports['plain']}", "bound_url": f"http://localhost:{ports['bound']}",
-            "tls_url": f"https://localhost:{ports['encrypted']}", "kdc": f"127.0.0.1:{ports['kdc']}",
+            "tls_url": f"https://localhost:{ports['encrypted']}", "ntlm_url": f"http://localhost:{ports['ntlm']}",
+            "domain": DOMAIN, "kdc": f"127.0.0.1:{ports['kdc']}",
             "realm": REALM, "user": USER, "password": PASSWORD, "keytab": session.path("user.keytab"),
             "krb5_config": environment["KRB5_CONFIG"], "certificate": session.path("certificate.pem"),
             "kdc_log": session.path("kdc.log")}

@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
+use reqwest::header::HeaderValue;
 use rustls::ClientConfig;
 use tokio::sync::{Mutex, Semaphore};
 use url::Url;
@@ -188,16 +189,10 @@ impl Lanes {
         };
         let mut handshake = Handshake::new(&self.account, url, lane.binding())?;
         let mut token = handshake.step(None).await?;
-        for _ in 0..MESSAGES {
+        for message in 0..MESSAGES {
             let proves = handshake.proves();
-            let authorization = Some(challenge::authorization(self.account.scheme(), &token));
-            let reply = if proves {
-                lane.send(exchange, authorization).await.map_err(Broken::into_error)?
-            } else {
-                let asking = Exchange { body: Vec::new(), ..exchange.clone() };
-                let sent = lane.send(&asking, authorization).await;
-                sent.map_err(|broken| SignInError::Unsent(broken.into_transport()))?
-            };
+            let authorization = challenge::authorization(self.account.scheme(), &token);
+            let reply = say(&mut lane, exchange, authorization, proves).await?;
             let asked = challenge::read(&reply.headers, self.account.scheme());
             if reply.status != StatusCode::UNAUTHORIZED {
                 if let Asked::With(given) = asked {
@@ -206,15 +201,13 @@ impl Lanes {
                 return self.admitted(proves, reply, lane, url);
             }
             token = match asked {
-                Asked::With(given) if !proves => handshake.step(Some(given)).await?,
-                Asked::With(_) | Asked::Bare if proves => {
-                    return Err(SignInError::refused(url, &self.account).into());
-                }
-                Asked::With(_) | Asked::Bare => {
-                    return Err(SignInError::unusable(url, "it holds no challenge").into());
-                }
-                Asked::Not(offered) => {
+                Asked::Not(offered) if message == 0 && !offered.is_empty() => {
                     return Err(SignInError::not_offered(url, &self.account, offered).into());
+                }
+                _ if proves => return Err(SignInError::refused(url, &self.account).into()),
+                Asked::With(given) => handshake.step(Some(given)).await?,
+                Asked::Bare | Asked::Not(_) => {
+                    return Err(SignInError::unusable(url, "it holds no challenge").into());
                 }
             };
         }
@@ -243,6 +236,22 @@ impl Lanes {
     fn keep(&self, lane: Lane) {
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push(lane);
     }
+}
+
+/// Sends a message of a sign-in: with the request where it is the one that proves who asks, else without its body.
+async fn say(
+    lane: &mut Lane,
+    exchange: &Exchange,
+    authorization: HeaderValue,
+    proves: bool,
+) -> Result<Reply, SignInError> {
+    if proves {
+        return lane.send(exchange, Some(authorization)).await.map_err(Broken::into_error);
+    }
+    let mut asking = Exchange::read(exchange.method.clone(), exchange.url.clone());
+    asking.headers.clone_from(&exchange.headers);
+    let reply = lane.send(&asking, Some(authorization)).await;
+    reply.map_err(|broken| SignInError::Unsent(broken.into_transport()))
 }
 
 /// Why a sign-in did not come to its end.
