@@ -67,6 +67,8 @@ fn parts(value: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn asked(values: &[&str]) -> Asked {
@@ -96,6 +98,13 @@ mod tests {
             asked(&["NTLMv9 AAAA", "\"", ",,,"]),
             Asked::Not(vec!["NTLMv9".to_owned(), "\"".to_owned()])
         );
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_can_be_read(values in proptest::collection::vec("[ -~]{0,60}", 0..4)) {
+            let _ = asked(&values.iter().map(String::as_str).collect::<Vec<_>>());
+        }
     }
 
     #[test]
