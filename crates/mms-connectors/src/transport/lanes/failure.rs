@@ -101,7 +101,11 @@ const SAID: &[(&str, &str, bool)] = &[
         false,
     ),
     ("password has expired", ": change the password", false),
-    ("without the pa-pac data", ": let the account ask for pre-authentication, as accounts do by default", false),
+    (
+        "without the pa-pac data",
+        ": let the account ask for pre-authentication, as accounts do by default",
+        false,
+    ),
     ("No KDC", ": set kdc in auth to a domain controller, or name one in /etc/krb5.conf", false),
     ("no support for encryption type", ": let the account use AES (msDS-SupportedEncryptionTypes)", false),
     ("clock skew", ": set the clock of this machine", false),
