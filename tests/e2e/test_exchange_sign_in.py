@@ -1,13 +1,18 @@
 """Windows sign-in. NTLM: the sandbox, which signs connections in and not requests, as curl and exchangelib meet it, and as mms
 does. Kerberos: mms at a web server in front of the sandbox that takes tickets, with those of a real domain controller."""
 
+import base64
+import hashlib
 import os
+import ssl
 import subprocess
 
 import pytest
 import requests
+import spnego
 from exchangelib import NTLM
 from exchangelib.errors import UnauthorizedError
+from spnego.channel_bindings import GssChannelBindings
 
 from support.mms import Mms
 from support.sandbox import Sandbox
@@ -94,6 +99,24 @@ def test_a_channel_binding_is_asked_for_over_tls(tls_sandbox):
     assert len(list(tls_sandbox.mailbox(1, NTLM).calendar.all())) == 15
     assert set(curl(tls_sandbox, account["user"], account["password"])) == {"401"}
     assert tls_sandbox.state()["refusals"] == {"NTLM: the channel binding is missing": 2}
+
+
+def test_a_sign_in_that_is_bound_to_another_certificate_is_refused(tls_sandbox):
+    # As it comes to a server when somebody sits in between. pyspnego makes the messages.
+    ready = tls_sandbox.ready
+    right = hashlib.sha256(ssl.PEM_cert_to_DER_cert(ready["certificate"])).digest()
+    for hashed, status in ((right, 200), (bytes(32), 401)):
+        bindings = GssChannelBindings(application_data=b"tls-server-end-point:" + hashed)
+        client = spnego.client(ready["account"]["user"], ready["account"]["password"], protocol="ntlm",
+                               channel_bindings=bindings, options=spnego.NegotiateOptions.use_ntlm)
+        with requests.Session() as session:
+            def said(token, body=""):
+                headers = {"Authorization": "NTLM " + base64.b64encode(token).decode(), "Content-Type": "text/xml"}
+                return session.post(ready["ews"], body, headers=headers, timeout=30)
+
+            challenge = said(client.step()).headers["WWW-Authenticate"].removeprefix("NTLM ")
+            assert said(client.step(base64.b64decode(challenge)), REQUEST).status_code == status
+    assert tls_sandbox.state()["refusals"] == {"NTLM: the channel binding is that of another certificate": 1}
 
 
 def configured(folder, sandbox):
