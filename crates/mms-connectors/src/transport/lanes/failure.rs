@@ -151,6 +151,11 @@ impl SignInError {
         matches!(self, Self::Refused { counts: true, .. } | Self::NoTicket { counts: true, .. })
     }
 
+    /// Whether another ticket may mend it; nothing was done.
+    pub(super) fn is_about_the_ticket(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::NoTicket { .. } | Self::NoController { .. })
+    }
+
     /// Whether the same request may be sent again on another connection.
     pub(super) fn may_be_repeated(&self, repeatable: bool) -> bool {
         match self {

@@ -9,6 +9,7 @@ use sspi::{
 use url::Url;
 
 use super::account::{Principal, PrincipalKey};
+use super::tickets::Answers;
 use super::{SignInError, WindowsAccount, kdc, keytab};
 
 /// The sign-in of one connection.
@@ -24,6 +25,7 @@ impl<'a> Handshake<'a> {
         account: &'a WindowsAccount,
         url: &'a Url,
         binding: Option<&[u8]>,
+        kept: Option<Answers>,
     ) -> Result<Self, SignInError> {
         match account {
             WindowsAccount::Ntlm { user, password } => {
@@ -37,7 +39,8 @@ impl<'a> Handshake<'a> {
                 Ok(Self::Ntlm(Box::new(NtlmHandshake { url, context, identity, made: 0 })))
             }
             WindowsAccount::Kerberos(principal) => {
-                KerberosHandshake::new(principal, url).map(|handshake| Self::Kerberos(Box::new(handshake)))
+                let handshake = KerberosHandshake::new(principal, url, kept)?;
+                Ok(Self::Kerberos(Box::new(handshake)))
             }
         }
     }
@@ -55,6 +58,14 @@ impl<'a> Handshake<'a> {
         match self {
             Self::Ntlm(handshake) => handshake.step(given),
             Self::Kerberos(handshake) => handshake.ticket().await,
+        }
+    }
+
+    /// The domain controller's answers, where it was asked.
+    pub(super) fn heard(self) -> Option<Vec<Vec<u8>>> {
+        match self {
+            Self::Ntlm(_) => None,
+            Self::Kerberos(handshake) => handshake.has_asked.then_some(handshake.heard),
         }
     }
 
@@ -109,6 +120,11 @@ pub(super) struct KerberosHandshake<'a> {
     context: Kerberos,
     credentials: Option<CredentialsBuffers>,
     service: String,
+    /// Answers of the domain controller that are used before it is asked.
+    kept: Option<Answers>,
+    /// All answers, in their order.
+    heard: Vec<Vec<u8>>,
+    has_asked: bool,
 }
 
 /// Why there is no ticket.
@@ -118,7 +134,7 @@ enum NoTicket {
 }
 
 impl<'a> KerberosHandshake<'a> {
-    fn new(principal: &'a Principal, url: &'a Url) -> Result<Self, SignInError> {
+    fn new(principal: &'a Principal, url: &'a Url, kept: Option<Answers>) -> Result<Self, SignInError> {
         let kdc = principal.kdc.as_ref().map(|kdc| {
             Url::parse(&format!("tcp://{kdc}"))
                 .map_err(|_| SignInError::Setup(format!("kdc {kdc} is no host: write dc1.example.org")))
@@ -136,6 +152,9 @@ impl<'a> KerberosHandshake<'a> {
             context,
             credentials: Some(credentials(principal)?),
             service: principal.service(url),
+            kept,
+            heard: Vec::new(),
+            has_asked: false,
         })
     }
 
@@ -183,16 +202,24 @@ impl<'a> KerberosHandshake<'a> {
         let mut generator =
             self.context.initialize_security_context_impl(&mut builder).map_err(NoTicket::Refused)?;
         let mut state = generator.start();
+        let mut kept = self.kept.iter().flat_map(|answers| answers.iter());
         loop {
             match state {
                 GeneratorState::Completed(outcome) => {
                     return outcome.map(|result| result.status).map_err(NoTicket::Refused);
                 }
                 GeneratorState::Suspended(request) => {
-                    let answer = kdc::ask(&request.url, &request.data).await.map_err(|error| {
-                        let server = request.url.host_str().unwrap_or_default().to_owned();
-                        NoTicket::Unreachable { server, detail: error.to_string() }
-                    })?;
+                    let answer = match kept.next() {
+                        Some(answer) => answer.clone(),
+                        None => {
+                            self.has_asked = true;
+                            kdc::ask(&request.url, &request.data).await.map_err(|error| {
+                                let server = request.url.host_str().unwrap_or_default().to_owned();
+                                NoTicket::Unreachable { server, detail: error.to_string() }
+                            })?
+                        }
+                    };
+                    self.heard.push(answer.clone());
                     state = generator.resume(Ok(answer));
                 }
             }
@@ -242,7 +269,7 @@ mod tests {
     async fn answer_to(given: Vec<u8>) -> Result<Vec<u8>, SignInError> {
         let url = Url::parse("http://mail.x.test/").unwrap();
         let account = account();
-        let mut handshake = Handshake::new(&account, &url, Some(b"tls-server-end-point:x")).unwrap();
+        let mut handshake = Handshake::new(&account, &url, Some(b"tls-server-end-point:x"), None).unwrap();
         assert!(handshake.step(None).await.unwrap().starts_with(b"NTLMSSP\0\x01"));
         assert!(!handshake.proves());
         let answer = handshake.step(Some(given)).await?;

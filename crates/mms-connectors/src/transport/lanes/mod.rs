@@ -5,7 +5,7 @@
 //! new one in; there are never more than requests are allowed at a time. The body goes with the message that proves who
 //! asks, not with the one before, and a lane that the server closed is replaced.
 //!
-//! Tickets of Kerberos are fetched for each sign-in: three messages to the domain controller.
+//! Tickets of Kerberos are used again for some minutes; fetching one takes three messages to the domain controller.
 //!
 //! **Wrong passwords.** Directories lock an account after a few. Until a sign-in has worked, one is tried at a time; one
 //! that was refused is not tried again for [`HOLD`], by whichever request.
@@ -18,6 +18,7 @@ mod handshake;
 mod kdc;
 mod keytab;
 mod lane;
+mod tickets;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -36,6 +37,7 @@ use challenge::Asked;
 pub use failure::SignInError;
 use handshake::Handshake;
 use lane::{Broken, Lane};
+use tickets::{Answers, Tickets};
 
 /// For how long no other sign-in is tried after a refused one. Two in half an hour stay below every sensible threshold.
 const HOLD: Duration = Duration::from_secs(15 * 60);
@@ -57,6 +59,7 @@ pub struct Lanes {
     standing: Mutex<Standing>,
     /// Whether the server wants a proof with each request.
     asks_each_time: AtomicBool,
+    tickets: Tickets,
 }
 
 /// What is known of the password.
@@ -93,6 +96,7 @@ impl Lanes {
             free: StdMutex::default(),
             standing: Mutex::new(Standing::Unknown),
             asks_each_time: AtomicBool::new(false),
+            tickets: Tickets::default(),
             base,
             account,
             settings,
@@ -156,11 +160,11 @@ impl Lanes {
         // Where the password may be wrong, the others wait here until it is known.
         let outcome = if standing.is_fresh() {
             drop(standing);
-            let outcome = self.handshake(lane, exchange).await;
+            let outcome = self.sign_in(lane, exchange).await;
             standing = self.standing.lock().await;
             outcome
         } else {
-            self.handshake(lane, exchange).await
+            self.sign_in(lane, exchange).await
         };
         match outcome {
             Ok((reply, lane)) => {
@@ -178,7 +182,26 @@ impl Lanes {
         }
     }
 
-    async fn handshake(&self, lane: Option<Lane>, exchange: &Exchange) -> Result<(Reply, Lane), Stopped> {
+    /// Signs in with a ticket that is there, and where that does not serve, with a new one.
+    async fn sign_in(&self, lane: Option<Lane>, exchange: &Exchange) -> Result<(Reply, Lane), Stopped> {
+        let kept = self.tickets.kept();
+        let was_kept = kept.is_some();
+        match self.handshake(lane, exchange, kept).await {
+            Err(Stopped::Failed(error)) if was_kept && error.is_about_the_ticket() => {
+                tracing::debug!(%error, "fetching another ticket");
+                self.tickets.forget();
+                self.handshake(None, exchange, None).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn handshake(
+        &self,
+        lane: Option<Lane>,
+        exchange: &Exchange,
+        kept: Option<Answers>,
+    ) -> Result<(Reply, Lane), Stopped> {
         let url = &exchange.url;
         let mut lane = match lane {
             Some(lane) => lane,
@@ -187,7 +210,7 @@ impl Lanes {
                 connected.map_err(SignInError::Unsent)?
             }
         };
-        let mut handshake = Handshake::new(&self.account, url, lane.binding())?;
+        let mut handshake = Handshake::new(&self.account, url, lane.binding(), kept)?;
         let mut token = handshake.step(None).await?;
         for message in 0..MESSAGES {
             let proves = handshake.proves();
@@ -197,6 +220,9 @@ impl Lanes {
             if reply.status != StatusCode::UNAUTHORIZED {
                 if let Asked::With(given) = asked {
                     handshake.end(given).await?;
+                }
+                if let Some(heard) = handshake.heard() {
+                    self.tickets.keep(heard);
                 }
                 return self.admitted(proves, reply, lane, url);
             }
