@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Starts one real server on free loopback ports, says where it listens, and cleans up after itself.
 
-    serve.py radicale|xandikos|cyrus|davical|sogo|smtp|slapd|samba [--users alice,bob] [--users-count N]
+    serve.py radicale|xandikos|cyrus|davical|sogo|smtp|slapd|samba|kerberos [--users alice,bob] [--users-count N]
     serve.py davmail --ews URL
 
 When the server answers, ONE line of JSON is printed on stdout. The server then runs until stdin is
@@ -15,6 +15,10 @@ and a directory
     {"name", "url", "tls_url", "base", "filter", "user", "password", "certificate", "users": [{"name", "id", "upn"}]}
 and DavMail, whose users are those of the Exchange that it asks,
     {"name", "url", "log"}
+and the Kerberos realm, with a web server in front of --upstream that takes its tickets with each request, with each
+connection (bound_url), or over TLS, or the account's NTLM,
+    {"name", "url", "bound_url", "tls_url", "ntlm_url", "kdc", "realm", "domain", "user", "password", "keytab", "krb5_config",
+     "certificate", "kdc_log"}
 """
 
 import argparse
@@ -25,7 +29,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from launch import cyrus, davical, davmail, radicale_server, samba, slapd, smtp_sink, sogo, xandikos_server  # noqa: E402
+from launch import (  # noqa: E402
+    cyrus, davical, davmail, kerberos, radicale_server, samba, slapd, smtp_sink, sogo, xandikos_server)
 from launch.session import Session, StartFailure  # noqa: E402
 
 SERVERS = {
@@ -38,6 +43,7 @@ SERVERS = {
     "smtp": smtp_sink.start,
     "slapd": slapd.start,
     "samba": samba.start,
+    "kerberos": kerberos.start,
 }
 
 
@@ -58,6 +64,9 @@ def parse_arguments():
                         help="wait this long before a mail is accepted")
     faults.add_argument("--drop-after-data", type=int, default=0, metavar="N",
                         help="keep the first N mails, then close the connection instead of answering")
+    proxied = parser.add_argument_group("what stands behind the web server of the Kerberos realm")
+    proxied.add_argument("--upstream", default="http://127.0.0.1:9", metavar="URL", help="the server, without a path")
+    proxied.add_argument("--authorization", default="none", metavar="TEXT", help="the header that it is sent")
     return parser.parse_args()
 
 

@@ -32,7 +32,11 @@ pub fn start(verbose: u8, command: &Command) {
         1 => "warn,mms=info,mms_engine=info,mms_server=info,mms_store=info,mms_connectors=info",
         _ => "info,mms=debug,mms_engine=debug,mms_server=debug,mms_store=debug,mms_connectors=debug",
     };
-    let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(level));
+    let mut filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(level));
+    // It would log the messages of a sign-in, and keys.
+    if let Ok(silent) = "sspi=off".parse() {
+        filter = filter.add_directive(silent);
+    }
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

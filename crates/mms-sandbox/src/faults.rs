@@ -34,4 +34,12 @@ pub struct Faults {
     pub homed_online: Option<String>,
     /// Lists of online meetings say but their ids.
     pub short_listings: bool,
+    /// Basic authentication is off, as in most organisations.
+    pub no_basic: bool,
+    /// NTLM without a channel binding is refused over TLS (Extended Protection set to `Require`).
+    pub channel_binding_required: bool,
+    /// Sign-ins by NTLM whose connection is closed along with the challenge.
+    pub dropped_challenges: f64,
+    /// Every answer closes its connection, so that the next request has to sign in again.
+    pub no_keep_alive: bool,
 }

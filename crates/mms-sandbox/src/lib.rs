@@ -11,6 +11,7 @@ mod graph;
 mod item;
 mod ldap;
 mod mailbox;
+mod ntlm;
 mod organisation;
 mod state;
 mod tls;
@@ -27,6 +28,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use faults::Faults;
+use ntlm::Connection;
 use organisation::Organisation;
 use state::Shared;
 use tls::TlsListener;
@@ -78,6 +80,11 @@ pub struct Sandbox {
     directory: ldap::Directory,
 }
 
+enum Listening {
+    Plain(TcpListener),
+    Tls(TlsListener),
+}
+
 impl Sandbox {
     /// Makes the organisation and serves it.
     ///
@@ -86,7 +93,13 @@ impl Sandbox {
     pub async fn start(settings: &Settings) -> std::io::Result<Self> {
         let listener = TcpListener::bind(settings.listen).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(Organisation::new(settings), settings.tls));
+        let (listener, certificate, end_point) = if settings.tls {
+            let (listener, shown) = TlsListener::new(listener)?;
+            (Listening::Tls(listener), Some(shown.pem), Some(shown.end_point))
+        } else {
+            (Listening::Plain(listener), None, None)
+        };
+        let shared = Arc::new(Shared::new(Organisation::new(settings), end_point));
         let directory = ldap::Directory::start(settings.ldap, settings.tls, Arc::clone(&shared)).await?;
         let router = Router::new()
             .route(ews::PATH, post(ews::serve))
@@ -102,11 +115,10 @@ impl Sandbox {
             // DavMail writes the path of EWS in small letters.
             .fallback(ews::serve_in_any_case)
             .with_state(Arc::clone(&shared));
-        let (serving, certificate) = if settings.tls {
-            let (listener, certificate) = TlsListener::new(listener)?;
-            (tokio::spawn(async move { axum::serve(listener, router).await }), Some(certificate))
-        } else {
-            (tokio::spawn(async move { axum::serve(listener, router).await }), None)
+        let service = router.into_make_service_with_connect_info::<Connection>();
+        let serving = match listener {
+            Listening::Plain(listener) => tokio::spawn(async move { axum::serve(listener, service).await }),
+            Listening::Tls(listener) => tokio::spawn(async move { axum::serve(listener, service).await }),
         };
         Ok(Self { address, certificate, shared, serving, directory })
     }
@@ -137,7 +149,11 @@ impl Sandbox {
             "client": {"id": graph::CLIENT, "secret": graph::SECRET},
             "state": format!("{base}/sandbox/state"),
             "faults": format!("{base}/sandbox/faults"),
-            "account": {"user": organisation::ACCOUNT, "password": organisation::PASSWORD},
+            "account": {
+                "user": organisation::ACCOUNT,
+                "upn": organisation::ACCOUNT_UPN,
+                "password": organisation::PASSWORD,
+            },
             "domain": organisation::DOMAIN,
             "ldap": self.directory.describe(),
             "ucwa": ucwa::describe(&self.shared, &base),

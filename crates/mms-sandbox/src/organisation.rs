@@ -7,6 +7,8 @@ use crate::mailbox::Mailbox;
 
 /// The account that may act for every user.
 pub(crate) const ACCOUNT: &str = "CONTOSO\\mms";
+/// Its user principal name.
+pub(crate) const ACCOUNT_UPN: &str = "mms@contoso.example";
 /// Its password.
 pub(crate) const PASSWORD: &str = "sandbox-pw";
 /// The organisation's mail domain.

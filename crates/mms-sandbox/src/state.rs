@@ -18,7 +18,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) ucwa: Ucwa,
     pub(crate) made: Made,
-    has_tls: bool,
+    end_point: Option<Vec<u8>>,
     faults: Mutex<Faults>,
     counts: Mutex<Counts>,
 }
@@ -29,6 +29,8 @@ struct Counts {
     requests: BTreeMap<String, u64>,
     /// Requests inside batches, by method.
     batched: BTreeMap<String, u64>,
+    /// Connections that were signed in by NTLM.
+    sign_ins: u64,
     /// Response codes other than success.
     refusals: BTreeMap<String, u64>,
     /// Updates that were mailed, by event and attendee.
@@ -40,7 +42,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(organisation: Organisation, has_tls: bool) -> Self {
+    pub(crate) fn new(organisation: Organisation, end_point: Option<Vec<u8>>) -> Self {
         Self {
             organisation,
             tokens: Tokens::default(),
@@ -48,7 +50,7 @@ impl Shared {
             limits: Limits::default(),
             ucwa: Ucwa::default(),
             made: Made::default(),
-            has_tls,
+            end_point,
             faults: Mutex::default(),
             counts: Mutex::default(),
         }
@@ -66,6 +68,10 @@ impl Shared {
         *locked(&self.counts).requests.entry(operation.to_owned()).or_default() += 1;
     }
 
+    pub(crate) fn count_sign_in(&self) {
+        locked(&self.counts).sign_ins += 1;
+    }
+
     pub(crate) fn count_batched(&self, method: &str) {
         *locked(&self.counts).batched.entry(method.to_owned()).or_default() += 1;
     }
@@ -78,7 +84,12 @@ impl Shared {
 
     /// What URLs of this server begin with.
     pub(crate) fn scheme(&self) -> &'static str {
-        if self.has_tls { "https" } else { "http" }
+        if self.end_point.is_some() { "https" } else { "http" }
+    }
+
+    /// What a channel binding names the certificate by; none without TLS.
+    pub(crate) fn end_point(&self) -> Option<&[u8]> {
+        self.end_point.as_deref()
     }
 
     pub(crate) fn count_refusal(&self, code: &str) {
@@ -103,6 +114,7 @@ impl Shared {
             "requests": counts.requests,
             "batched": counts.batched,
             "requestsInAll": counts.requests.values().sum::<u64>(),
+            "signIns": counts.sign_ins,
             "refusals": counts.refusals,
             "mails": mails,
             "ucwa": self.ucwa.report(),

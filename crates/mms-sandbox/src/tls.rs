@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::serve::Listener;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
+use sha2::{Digest as _, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
@@ -21,9 +22,17 @@ pub(crate) struct TlsListener {
     accepted: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
 }
 
+/// What clients know of the certificate.
+pub(crate) struct Shown {
+    /// The certificate.
+    pub(crate) pem: String,
+    /// Its hash, as `tls-server-end-point` (RFC 5929) takes it: SHA-256, with which the certificate is signed.
+    pub(crate) end_point: Vec<u8>,
+}
+
 impl TlsListener {
-    /// Makes a certificate for this machine and listens with it; returns the certificate as PEM.
-    pub(crate) fn new(listener: TcpListener) -> io::Result<(Self, String)> {
+    /// Makes a certificate for this machine and listens with it.
+    pub(crate) fn new(listener: TcpListener) -> io::Result<(Self, Shown)> {
         let address = listener.local_addr()?;
         let names = vec!["localhost".to_owned(), address.ip().to_string()];
         let CertifiedKey { cert, signing_key } =
@@ -36,7 +45,8 @@ impl TlsListener {
             .map_err(io::Error::other)?;
         let (send, accepted) = mpsc::channel(WAITING);
         tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config)), send));
-        Ok((Self { address, accepted }, cert.pem()))
+        let end_point = Sha256::digest(cert.der()).to_vec();
+        Ok((Self { address, accepted }, Shown { pem: cert.pem(), end_point }))
     }
 }
 

@@ -50,8 +50,9 @@ class Mms:
             f'[calendar.dav]\nkind = "caldav"\nurl = "{url or server.url}"\n'
             f'auth = {{ type = "per-user", credentials_file = "{credentials.name}" }}\n{extra}')
 
-    def exchange(self, sandbox, cloud, office, more=""):
-        """Mailboxes of a sandbox: the users (numbers) whose calendar is in Exchange Online, and those on a server."""
+    def exchange(self, sandbox, cloud, office, more="", sign_in="basic", url=None, auth=None):
+        """Mailboxes of a sandbox: the users (numbers) whose calendar is in Exchange Online, and those on a server, which is
+        perhaps reached at another URL, by the account of `auth`."""
         ready = sandbox.ready
         self._secret("client-secret", ready["client"]["secret"])
         self._secret("ews-password", ready["account"]["password"])
@@ -61,9 +62,9 @@ class Mms:
         access = (f'{trust}tenant = "{ready["tenant"]}"\nclient_id = "{ready["client"]["id"]}"\nsecret_file = "client-secret"\n'
                   f'url = "{ready["authority"]}"\nauthority = "{ready["authority"]}"\n')
         self._calendars.append(f'[calendar.cloud]\nkind = "graph"\n{access}{more}')
+        auth = auth or f'{{ type = "{sign_in}", user = {json.dumps(ready["account"]["user"])}, password_file = "ews-password" }}'
         self._calendars.append(
-            f'[calendar.office]\nkind = "ews"\nurl = "{ready["ews"]}"\n'
-            f'auth = {{ type = "basic", user = {json.dumps(ready["account"]["user"])}, password_file = "ews-password" }}\n{trust}')
+            f'[calendar.office]\nkind = "ews"\nurl = "{url or ready["ews"]}"\nauth = {auth}\n{trust}')
         self._more += (f'[platform.Teams]\nkind = "teams"\n{access}'
                        f'[recognise]\nhosts = {{ SfB = ["meet.{ready["domain"]}"] }}\n')
         for calendar, users in (("cloud", cloud), ("office", office)):

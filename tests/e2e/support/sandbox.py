@@ -64,12 +64,12 @@ class Sandbox:
     def faults(self, **faults):
         requests.post(self.ready["faults"], json=faults, timeout=30).raise_for_status()
 
-    def mailbox(self, user):
+    def mailbox(self, user, auth_type=BASIC, password=None):
         """A user's mailbox through exchangelib, impersonated."""
         account = self.ready["account"]
         configuration = Configuration(
-            service_endpoint=self.ready["ews"], credentials=Credentials(account["user"], account["password"]),
-            auth_type=BASIC, version=Version(EXCHANGE_2016))
+            service_endpoint=self.ready["ews"], credentials=Credentials(account["user"], password or account["password"]),
+            auth_type=auth_type, version=Version(EXCHANGE_2016))
         return Account(primary_smtp_address=self.address(user), config=configuration, autodiscover=False,
                        access_type=IMPERSONATION, default_timezone=EWSTimeZone("UTC"))
 

@@ -1,5 +1,6 @@
 """Servers started by tests/servers/serve.py, and what their users see in them through another client."""
 
+import base64
 import email
 import email.policy
 import json
@@ -156,3 +157,21 @@ class SmtpServer(Started):
     def _read(path):
         message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
         return Mail(message["X-Envelope-From"], tuple(message["X-Envelope-To"].split(", ")), message)
+
+
+class KerberosRealm(Started):
+    """A Kerberos realm, and in front of a sandbox a web server that takes its tickets."""
+
+    def __init__(self, sandbox):
+        account = sandbox.ready["account"]
+        basic = base64.b64encode(f"{account['user']}:{account['password']}".encode()).decode()
+        super().__init__("kerberos", "--upstream", sandbox.ready["ews"].split("/EWS/")[0],
+                         "--authorization", f"Basic {basic}")
+
+    def ews(self, way="url"):
+        """The URL of EWS: with a ticket for each request, for each connection (bound_url) or over TLS (tls_url)."""
+        return self.ready[way] + "/EWS/Exchange.asmx"
+
+    def asked(self, kind):
+        """How many requests of a kind (AS_REQ, TGS_REQ) the domain controller has let pass or not."""
+        return pathlib.Path(self.ready["kdc_log"]).read_text(encoding="utf-8").count(f"{kind} (")

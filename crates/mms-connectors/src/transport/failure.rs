@@ -1,4 +1,4 @@
-use std::error::Error as _;
+use std::error::Error;
 use std::time::Duration;
 
 use url::Url;
@@ -117,6 +117,11 @@ impl TransportError {
         }
     }
 
+    /// The connection to `url` broke.
+    pub(super) fn interrupted(error: &(dyn Error + 'static), url: &Url) -> Self {
+        Self::Interrupted { url: place(url), detail: innermost(error) }
+    }
+
     /// Whether the connection broke, so that the same request may well work on a new one.
     pub(super) fn is_broken_connection(&self) -> bool {
         matches!(self, Self::Interrupted { .. })
@@ -133,9 +138,9 @@ pub(crate) fn place(url: &Url) -> String {
     shown.to_string()
 }
 
-/// The text of the innermost cause: the one that says something.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut text = None;
+/// The text of the innermost cause: the one that says something. What reqwest says itself is no reason.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut text = (!error.is::<reqwest::Error>()).then(|| error.to_string());
     let mut cause = error.source();
     while let Some(error) = cause {
         text = Some(error.to_string());

@@ -11,9 +11,9 @@ use url::Url;
 use super::{BodyReader, Credentials, TransportError, TransportSettings, place, retry_after};
 
 /// How often a request is sent again on a new connection after a broken one.
-const RECONNECTS: u32 = 2;
+pub(super) const RECONNECTS: u32 = 2;
 /// The pause before the first of those; it doubles.
-const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 /// How many redirects are followed.
 const REDIRECTS: u32 = 5;
 /// How long a streamed listing may take in all, however steadily its bytes drip.

@@ -13,19 +13,19 @@ mod property;
 mod restriction;
 mod search;
 mod shape;
+mod sign_in;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use roxmltree::{Document, Node};
 
-use crate::organisation::{ACCOUNT, PASSWORD};
+use crate::faults::Faults;
+use crate::ntlm::Connection;
 use crate::state::Shared;
 use caller::Caller;
 pub(crate) use made::Made;
@@ -49,6 +49,7 @@ pub(crate) const PATH: &str = "/EWS/Exchange.asmx";
 /// Answers a request for the service in other letters than [`PATH`], and refuses others.
 pub(crate) async fn serve_in_any_case(
     State(shared): State<Arc<Shared>>,
+    connection: ConnectInfo<Connection>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -56,23 +57,37 @@ pub(crate) async fn serve_in_any_case(
 ) -> Response {
     match method {
         _ if !uri.path().eq_ignore_ascii_case(PATH) => StatusCode::NOT_FOUND.into_response(),
-        Method::POST => serve(State(shared), headers, body).await,
+        Method::POST => serve(State(shared), connection, headers, body).await,
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }
 }
 
 /// Answers one request.
-pub(crate) async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn serve(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let faults = shared.faults();
     tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
-    let user = Caller::user(&shared.organisation, &headers);
-    if user.is_none() && !signed_in(&headers) {
-        shared.count_request("unauthorised");
-        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"sandbox\"")])
-            .into_response();
+    let caller = match Caller::user(&shared.organisation, &headers).filter(|_| !faults.no_basic) {
+        Some(user) => user,
+        None => match sign_in::turn_away(&shared, &faults, &connection, &headers) {
+            Some(response) => return response,
+            None => Caller::Service,
+        },
+    };
+    let mut response = answer(&shared, &faults, caller, &body);
+    if faults.no_keep_alive {
+        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     }
-    let caller = user.unwrap_or(Caller::Service);
-    let Some(request) = std::str::from_utf8(&body).ok().and_then(|text| Document::parse(text).ok()) else {
+    response
+}
+
+/// Answers a request of who signed in.
+fn answer(shared: &Shared, faults: &Faults, caller: Caller, body: &[u8]) -> Response {
+    let Some(request) = std::str::from_utf8(body).ok().and_then(|text| Document::parse(text).ok()) else {
         return (StatusCode::BAD_REQUEST, "no XML").into_response();
     };
     let operation = operation(&request);
@@ -88,8 +103,8 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, headers: HeaderMap,
             let text = "The server cannot service this request right now. Try again later.";
             Err(Fault { back_off: Some(faults.back_off_ms), ..Fault::new("ErrorServerBusy", text) })
         }
-        Some(operation) => match mailbox(&shared, caller, &request) {
-            Ok(user) => operations::answer(&shared, user, operation),
+        Some(operation) => match mailbox(shared, caller, &request) {
+            Ok(user) => operations::answer(shared, user, operation),
             Err(fault) => Err(fault),
         },
         None => Err(Fault::new("ErrorInvalidRequest", "The request is invalid.")),
@@ -118,11 +133,6 @@ fn half(xml: &str) -> Response {
     response.headers_mut().insert(header::CONTENT_LENGTH, xml.len().into());
     response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     response
-}
-
-fn signed_in(headers: &HeaderMap) -> bool {
-    let expected = format!("Basic {}", STANDARD.encode(format!("{ACCOUNT}:{PASSWORD}")));
-    headers.get(header::AUTHORIZATION).is_some_and(|given| given.as_bytes() == expected.as_bytes())
 }
 
 fn child<'a, 'd>(node: Node<'a, 'd>, name: &str) -> Option<Node<'a, 'd>> {

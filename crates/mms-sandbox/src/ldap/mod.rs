@@ -57,8 +57,8 @@ impl Directory {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (serving, certificate) = if tls {
-            let (listener, certificate) = TlsListener::new(listener)?;
-            (tokio::spawn(accept(listener, shared)), Some(certificate))
+            let (listener, shown) = TlsListener::new(listener)?;
+            (tokio::spawn(accept(listener, shared)), Some(shown.pem))
         } else {
             (tokio::spawn(accept(listener, shared)), None)
         };

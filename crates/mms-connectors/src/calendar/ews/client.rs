@@ -12,7 +12,7 @@ use super::failure::EwsError;
 use super::request;
 use super::settings::{EwsSettings, SignIn};
 use super::xml::Element;
-use crate::transport::{Credentials, Exchange, Reply, Session, TokenSource, Transport};
+use crate::transport::{Credentials, Exchange, Lanes, Reply, Session, TokenSource, Transport};
 
 /// For how long in all a request waits for a busy server before it is given up for later.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,6 +30,7 @@ pub(super) struct EwsClient {
 enum Way {
     Basic(Credentials),
     OAuth(Box<TokenSource>),
+    Windows(Box<Lanes>),
 }
 
 /// Whether a request may be sent again after a broken connection.
@@ -47,13 +48,17 @@ impl EwsClient {
         let transport =
             Arc::new(Transport::new(settings.transport()).map_err(|error| ("ca_file", error.to_string()))?);
         transport.settings().check(&url).map_err(|error| ("url", error.to_string()))?;
-        let sign_in =
-            match settings.sign_in()? {
-                SignIn::Basic { user, password } => Way::Basic(Credentials::Basic { user, password }),
-                SignIn::OAuth { token_url, client_id, scope, proof } => Way::OAuth(Box::new(
-                    TokenSource::new(Arc::clone(&transport), token_url, client_id, scope, proof),
-                )),
-            };
+        let sign_in = match settings.sign_in()? {
+            SignIn::Basic { user, password } => Way::Basic(Credentials::Basic { user, password }),
+            SignIn::OAuth { token_url, client_id, scope, proof } => {
+                let tokens = TokenSource::new(Arc::clone(&transport), token_url, client_id, scope, proof);
+                Way::OAuth(Box::new(tokens))
+            }
+            SignIn::Windows(account) => {
+                let lanes = Lanes::new(settings.transport(), url.clone(), account);
+                Way::Windows(Box::new(lanes.map_err(|error| ("url", error.to_string()))?))
+            }
+        };
         let (version, impersonation) = (settings.server_version.clone(), settings.impersonation);
         Ok(Self { transport, url, sign_in, version, impersonation })
     }
@@ -103,16 +108,17 @@ impl EwsClient {
         kind: Kind,
         body: &str,
     ) -> Result<Vec<Result<Element, EwsError>>, EwsError> {
-        let credentials = match &self.sign_in {
-            Way::Basic(credentials) => credentials.clone(),
-            Way::OAuth(tokens) => Credentials::Bearer(tokens.token().await?),
-        };
-        let session = Session::new(Arc::clone(&self.transport), self.url.clone(), credentials)?;
         let mut exchange = Exchange::read(Method::POST, self.url.clone())
             .header(CONTENT_TYPE, "text/xml; charset=utf-8")
             .header(ANCHOR, mailbox)
             .body(body);
         exchange.repeatable = kind == Kind::Read;
+        let credentials = match &self.sign_in {
+            Way::Basic(credentials) => credentials.clone(),
+            Way::OAuth(tokens) => Credentials::Bearer(tokens.token().await?),
+            Way::Windows(lanes) => return messages(&lanes.exchange(&exchange).await?),
+        };
+        let session = Session::new(Arc::clone(&self.transport), self.url.clone(), credentials)?;
         messages(&session.exchange(&exchange).await?)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mms_model::{Code, ErrorKind, PortError};
 
 use super::xml::{Element, XmlError};
-use crate::transport::{TokenError, TransportError};
+use crate::transport::{SignInError, TokenError, TransportError};
 
 /// The wait that a busy server is granted where it does not say how long.
 const DEFAULT_BACK_OFF: Duration = Duration::from_secs(60);
@@ -19,6 +19,9 @@ pub(super) enum EwsError {
     /// No token to sign in with.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// No connection that is signed in.
+    #[error(transparent)]
+    SignIn(SignInError),
     /// An answer that is no SOAP, with its status.
     #[error("the server answered {status}{detail}")]
     Status {
@@ -44,6 +47,15 @@ pub(super) enum EwsError {
 impl From<XmlError> for EwsError {
     fn from(error: XmlError) -> Self {
         Self::Malformed(error.to_string())
+    }
+}
+
+impl From<SignInError> for EwsError {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Transport(error) => Self::Transport(error),
+            error => Self::SignIn(error),
+        }
     }
 }
 
@@ -91,9 +103,10 @@ impl EwsError {
                         | TransportError::BodyTooLarge { .. }
                 )
             }
-            Self::Malformed(_) => true,
+            // A server that does not prove itself has been sent the request all the same.
+            Self::Malformed(_) | Self::SignIn(SignInError::Unusable { .. }) => true,
             Self::Status { status, .. } => *status >= 500 && *status != 503,
-            Self::Token(_) | Self::Refused { .. } => false,
+            Self::Token(_) | Self::SignIn(_) | Self::Refused { .. } => false,
         }
     }
 
@@ -110,16 +123,14 @@ impl EwsError {
             return (RetryAfter(wait), Code::CalendarThrottled, "");
         }
         match self {
-            Self::Transport(error) => match error {
-                TransportError::Plaintext { .. }
-                | TransportError::NotHttp { .. }
-                | TransportError::ForeignServer { .. }
-                | TransportError::Setup(_) => (Permanent, Code::CalendarUnreachable, ""),
-                TransportError::RedirectLoop { .. } => (Permanent, Code::CalendarServerError, ""),
-                TransportError::BodyTooLarge { .. } => (Permanent, Code::UnreadableEvent, ""),
-                TransportError::Paused { wait, .. } => (RetryAfter(*wait), Code::CalendarThrottled, ""),
-                _ => (Retry, Code::CalendarUnreachable, ""),
-            },
+            Self::Transport(error)
+            | Self::SignIn(SignInError::Transport(error) | SignInError::Unsent(error)) => {
+                let (kind, code) = unanswered(error);
+                (kind, code, "")
+            }
+            Self::SignIn(SignInError::Unusable { .. }) => (Retry, Code::CalendarServerError, ""),
+            Self::SignIn(SignInError::NoController { .. }) => (Retry, Code::CalendarUnreachable, ""),
+            Self::SignIn(_) => (Unauthorised, Code::CalendarAccessDenied, ""),
             Self::Token(error) if error.is_passing() => (Retry, Code::CalendarUnreachable, ""),
             Self::Token(_) => (Unauthorised, Code::CalendarAccessDenied, ""),
             Self::Status { status: 401 | 403, .. } => (Unauthorised, Code::CalendarAccessDenied, ""),
@@ -173,6 +184,20 @@ impl EwsError {
                 _ => (Permanent, Code::CalendarServerError, ""),
             },
         }
+    }
+}
+
+/// What it means that no answer came.
+fn unanswered(error: &TransportError) -> (ErrorKind, Code) {
+    match error {
+        TransportError::Plaintext { .. }
+        | TransportError::NotHttp { .. }
+        | TransportError::ForeignServer { .. }
+        | TransportError::Setup(_) => (ErrorKind::Permanent, Code::CalendarUnreachable),
+        TransportError::RedirectLoop { .. } => (ErrorKind::Permanent, Code::CalendarServerError),
+        TransportError::BodyTooLarge { .. } => (ErrorKind::Permanent, Code::UnreadableEvent),
+        TransportError::Paused { wait, .. } => (ErrorKind::RetryAfter(*wait), Code::CalendarThrottled),
+        _ => (ErrorKind::Retry, Code::CalendarUnreachable),
     }
 }
 
@@ -235,5 +260,10 @@ mod tests {
         assert!(EwsError::Status { status: 502, detail: "" }.is_unclear());
         assert!(!EwsError::Status { status: 401, detail: "" }.is_unclear());
         assert!(!refused("ErrorServerBusy", "").is_unclear());
+        let interrupted = || TransportError::Interrupted { url: String::new(), detail: String::new() };
+        assert!(EwsError::from(SignInError::Transport(interrupted())).is_unclear());
+        assert!(!EwsError::from(SignInError::Unsent(interrupted())).is_unclear());
+        let unusable = SignInError::Unusable { url: String::new(), detail: String::new() };
+        assert!(EwsError::from(unusable).is_unclear());
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use crate::transport::{ClientProof, SecretText, TransportSettings, read_secret_file};
+use crate::transport::{
+    ClientProof, Principal, PrincipalKey, SecretText, TransportSettings, WindowsAccount, read_secret_file,
+};
 
 /// `[calendar.NAME]` with `kind = "ews"`: the mailboxes of Exchange servers of one's own, by Exchange Web Services.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,6 +58,30 @@ pub enum EwsAuth {
         /// A file whose first line is the password.
         password_file: Option<PathBuf>,
     },
+    /// A name and password by NTLM version 2, which Exchange allows where nobody has changed it.
+    Ntlm {
+        /// `EXAMPLE\mms` or `mms@example.org`.
+        user: String,
+        /// The password; or `password_file`.
+        password: Option<SecretText>,
+        /// A file whose first line is the password.
+        password_file: Option<PathBuf>,
+    },
+    /// An account of the domain by Kerberos.
+    Kerberos {
+        /// The account and its realm: `mms@EXAMPLE.ORG`.
+        user: String,
+        /// The password; or `password_file`, or `keytab_file`.
+        password: Option<SecretText>,
+        /// A file whose first line is the password.
+        password_file: Option<PathBuf>,
+        /// A keytab file that holds the account's key.
+        keytab_file: Option<PathBuf>,
+        /// The domain controller, or the domain itself where its name leads to all of them; else what `krb5.conf` says.
+        kdc: Option<String>,
+        /// The server's service principal; else `HTTP/` and the host of `url`.
+        spn: Option<String>,
+    },
     /// An application's token (hybrid modern authentication).
     #[serde(rename = "oauth")]
     OAuth {
@@ -76,6 +102,7 @@ pub enum EwsAuth {
 #[derive(Debug, Clone)]
 pub(super) enum SignIn {
     Basic { user: String, password: SecretText },
+    Windows(WindowsAccount),
     OAuth { token_url: Url, client_id: String, scope: String, proof: ClientProof },
 }
 
@@ -103,6 +130,60 @@ fn default_concurrency() -> usize {
     8
 }
 
+impl EwsAuth {
+    fn check(&self) -> Result<(), Wrong> {
+        match self {
+            Self::Basic { password, password_file, .. } | Self::Ntlm { password, password_file, .. }
+                if password.is_some() == password_file.is_some() =>
+            {
+                Err(("auth", "give either password_file or password_env".to_owned()))
+            }
+            Self::Ntlm { user, .. } if !names_a_domain(user) => {
+                Err(("auth", "user must name its domain: write EXAMPLE\\mms or mms@example.org".to_owned()))
+            }
+            Self::Kerberos { password, password_file, keytab_file, .. }
+                if [password.is_some(), password_file.is_some(), keytab_file.is_some()]
+                    .iter()
+                    .filter(|given| **given)
+                    .count()
+                    != 1 =>
+            {
+                Err(("auth", "give one of password_file, password_env and keytab_file".to_owned()))
+            }
+            Self::Kerberos { user, .. } if user.contains('\\') || !names_a_domain(user) => {
+                Err(("auth", "user must name its realm: write mms@EXAMPLE.ORG".to_owned()))
+            }
+            Self::Kerberos { kdc: Some(kdc), .. } if !is_host(kdc) => {
+                Err(("auth", "kdc is no host: write dc1.example.org, or with a port".to_owned()))
+            }
+            Self::OAuth { secret, secret_file, .. } if secret.is_some() == secret_file.is_some() => {
+                Err(("auth", "give either secret_file or secret_env".to_owned()))
+            }
+            Self::OAuth { token_url, .. } => {
+                http_url("auth", token_url, "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token")
+                    .map(|_| ())
+            }
+            Self::Basic { .. } | Self::Ntlm { .. } | Self::Kerberos { .. } => Ok(()),
+        }
+    }
+}
+
+/// Whether it is `DOMAIN\user` or `user@domain`.
+fn names_a_domain(user: &str) -> bool {
+    let parts = user.split_once('\\').or_else(|| user.rsplit_once('@'));
+    parts.is_some_and(|(one, other)| !one.is_empty() && !other.is_empty())
+}
+
+/// Whether it is `host` or `host:port`.
+fn is_host(text: &str) -> bool {
+    let url = Url::parse(&format!("tcp://{text}"));
+    url.is_ok_and(|url| {
+        url.host_str().is_some_and(|host| !host.is_empty())
+            && url.path().is_empty()
+            && url.username().is_empty()
+    })
+}
+
 /// A key that is wrong, what is wrong with it and what to do.
 type Wrong = (&'static str, String);
 
@@ -123,21 +204,7 @@ impl EwsSettings {
         if !(1..=LIMIT).contains(&self.page_size) {
             return Err(("page_size", format!("must be from 1 to {LIMIT}")));
         }
-        match &self.auth {
-            EwsAuth::Basic { password, password_file, .. }
-                if password.is_some() == password_file.is_some() =>
-            {
-                Err(("auth", "give either password_file or password_env".to_owned()))
-            }
-            EwsAuth::OAuth { secret, secret_file, .. } if secret.is_some() == secret_file.is_some() => {
-                Err(("auth", "give either secret_file or secret_env".to_owned()))
-            }
-            EwsAuth::OAuth { token_url, .. } => {
-                http_url("auth", token_url, "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token")
-                    .map(|_| url)
-            }
-            EwsAuth::Basic { .. } => Ok(url),
-        }
+        self.auth.check().map(|()| url)
     }
 
     pub(super) fn sign_in(&self) -> Result<SignIn, Wrong> {
@@ -150,6 +217,23 @@ impl EwsSettings {
         match &self.auth {
             EwsAuth::Basic { user, password, password_file } => {
                 Ok(SignIn::Basic { user: user.clone(), password: read(password, password_file)? })
+            }
+            EwsAuth::Ntlm { user, password, password_file } => {
+                let password = read(password, password_file)?;
+                Ok(SignIn::Windows(WindowsAccount::Ntlm { user: user.clone(), password }))
+            }
+            EwsAuth::Kerberos { user, password, password_file, keytab_file, kdc, spn } => {
+                let key = match keytab_file {
+                    Some(file) => PrincipalKey::Keytab(file.clone()),
+                    None => PrincipalKey::Password(read(password, password_file)?),
+                };
+                let (kdc, service) = (kdc.clone(), spn.clone());
+                Ok(SignIn::Windows(WindowsAccount::Kerberos(Principal {
+                    name: user.clone(),
+                    key,
+                    kdc,
+                    service,
+                })))
             }
             EwsAuth::OAuth { token_url, client_id, scope, secret, secret_file } => Ok(SignIn::OAuth {
                 token_url: http_url("auth", token_url, "the token endpoint")?,
@@ -204,6 +288,10 @@ mod tests {
     #[test]
     fn a_section_needs_a_url_and_a_sign_in() {
         assert!(endpoint("url = \"https://mail.x.test/EWS/Exchange.asmx\"").is_ok());
+        for kdc in ["dc1.x.test", "x.test:88", "10.0.0.1:1088", "[::1]:88"] {
+            let auth = format!("{{ type = 'kerberos', user = 'u@X', keytab_file = 'k', kdc = '{kdc}' }}");
+            assert!(endpoint(&format!("url = \"https://x/e.asmx\"\nauth = {auth}")).is_ok(), "{kdc}");
+        }
         for (settings, part) in [
             ("url = \"mail.x.test\"", "url: is no URL"),
             ("url = \"https://mail.x.test/\"", "/EWS/Exchange.asmx"),
@@ -214,6 +302,23 @@ mod tests {
             (
                 "url = \"https://x/e.asmx\"\nauth = { type = \"oauth\", token_url = \"x\", client_id = \"1\", scope = \"s\", secret_file = \"f\" }",
                 "auth: is no URL",
+            ),
+            ("url = \"https://x/e.asmx\"\nauth = { type = \"ntlm\", user = \"X\\\\u\" }", "password_file"),
+            (
+                "url = \"https://x/e.asmx\"\nauth = { type = \"ntlm\", user = \"u\", password_file = \"f\" }",
+                "name its domain",
+            ),
+            (
+                "url = \"https://x/e.asmx\"\nauth = { type = \"kerberos\", user = \"u@X\", password_file = \"f\", keytab_file = \"k\" }",
+                "keytab_file",
+            ),
+            (
+                "url = \"https://x/e.asmx\"\nauth = { type = \"kerberos\", user = \"X\\\\u\", keytab_file = \"k\" }",
+                "name its realm",
+            ),
+            (
+                "url = \"https://x/e.asmx\"\nauth = { type = \"kerberos\", user = \"u@X\", keytab_file = \"k\", kdc = \"http://x\" }",
+                "kdc is no host",
             ),
         ] {
             let error = endpoint(settings).unwrap_err();
