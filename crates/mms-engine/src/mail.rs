@@ -3,10 +3,8 @@
 use mms_model::port::{
     Invitation, InvitationSender, Lease, Mailing, MailingState, Outbound, RequestStore, StoreError,
 };
-use mms_model::{Address, Code, ErrorKind, EventId, PortError, User};
+use mms_model::{Address, Code, ErrorKind, EventId, PortError, User, hex};
 use sha2::{Digest as _, Sha256};
-
-use crate::prepare::hex;
 
 /// One update of one meeting, to be told to its attendees.
 pub(crate) struct Update<'a> {

@@ -1,7 +1,6 @@
 //! From a meeting to the change of it: plan, provision, rewrite. What a preview shows and a run writes.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -9,7 +8,7 @@ use mms_model::port::{ProvisionRequest, Scheduling, UserCalendar};
 use mms_model::{
     Address, AttendeeChoice, Code, ErrorKind, InstanceId, JoinInformation, Meeting, MeetingOutcome,
     MeetingRecord, MigrationType, OnlineMeeting, Platform, PortError, Recognition, Replacement, Rewrite,
-    Rewritten, User,
+    Rewritten, User, hex,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -71,13 +70,6 @@ pub fn external_id(tenant: &str, key: &str) -> String {
     hash.update([0]);
     hash.update(key.as_bytes());
     hex(&hash.finalize())
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// An empty record of `meeting`.

@@ -6,6 +6,7 @@
 mod clock;
 mod code;
 mod error;
+mod hex;
 mod identity_map;
 mod meeting;
 mod platform;
@@ -16,6 +17,7 @@ mod user;
 pub use clock::{Clock, IdSource, ManualClock, RandomIds, SequentialIds, SystemClock};
 pub use code::Code;
 pub use error::{ErrorKind, PortError};
+pub use hex::hex;
 pub use identity_map::{IdentityMap, IdentityMapError, IdentityMapRow};
 pub use meeting::{
     Attendee, AttendeeChoice, DialIn, EventId, Instance, InstanceId, JoinInformation, Meeting, OnlineMeeting,

@@ -3,7 +3,7 @@
 use mms_invite::item::{self, Component, Item};
 use mms_invite::recognise::Recogniser;
 use mms_model::port::{ReadBack, Update, Updated};
-use mms_model::{Code, ErrorKind, Meeting, PortError, Version};
+use mms_model::{Code, ErrorKind, Meeting, PortError, Version, hex};
 use sha2::{Digest as _, Sha256};
 
 /// The name of the event's id among [`Component::connector`].
@@ -35,7 +35,7 @@ pub(super) fn fingerprint(component: &Component) -> String {
         part(&format!("{:?}", invitee.role));
         part(&invitee.attendee.address.as_str().to_lowercase());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }
 
 /// What reading back a component gave; none where it is gone.

@@ -32,11 +32,69 @@ pub(super) enum XmlError {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Element {
     /// Its local name.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// Its text, that of its children left out.
     pub text: String,
     pub children: Vec<Element>,
-    attributes: Vec<(String, String)>,
+    attributes: Vec<(Cow<'static, str>, String)>,
+}
+
+/// The names of which an answer with many items is full: they need no memory of their own.
+const NAMES: [&str; 45] = [
+    "Attendee",
+    "Body",
+    "BodyType",
+    "CalendarItem",
+    "CalendarItemType",
+    "ChangeKey",
+    "ConflictResults",
+    "Count",
+    "DistinguishedPropertySetId",
+    "EmailAddress",
+    "End",
+    "ExtendedFieldURI",
+    "ExtendedProperty",
+    "GetItemResponseMessage",
+    "Id",
+    "IsAllDayEvent",
+    "IsCancelled",
+    "ItemClass",
+    "ItemId",
+    "Items",
+    "JoinOnlineMeetingUrl",
+    "LastModifiedTime",
+    "Location",
+    "Mailbox",
+    "MailboxType",
+    "MyResponseType",
+    "Name",
+    "Organizer",
+    "PropertyId",
+    "PropertyName",
+    "PropertySetId",
+    "PropertyType",
+    "RequiredAttendees",
+    "ResponseClass",
+    "ResponseCode",
+    "ResponseType",
+    "RoutingType",
+    "Sensitivity",
+    "Start",
+    "Subject",
+    "TimeZone",
+    "UID",
+    "UpdateItemResponseMessage",
+    "Value",
+    "Version",
+];
+
+fn known(name: &str) -> Cow<'static, str> {
+    match NAMES.binary_search(&name) {
+        Ok(place) => {
+            NAMES.get(place).map_or_else(|| Cow::Owned(name.to_owned()), |name| Cow::Borrowed(*name))
+        }
+        Err(_) => Cow::Owned(name.to_owned()),
+    }
 }
 
 impl Element {
@@ -53,17 +111,17 @@ impl Element {
             let event = reader.read_event().map_err(|e| XmlError::Malformed(e.to_string()))?;
             let closed = match event {
                 Event::Start(start) => {
-                    elements += 1;
                     if open.len() >= MAX_DEPTH {
                         return Err(XmlError::TooLarge("nested too deep"));
                     }
-                    if elements > MAX_ELEMENTS {
-                        return Err(XmlError::TooLarge("too long"));
-                    }
+                    elements += 1;
                     open.push(Self::begin(&start)?);
                     None
                 }
-                Event::Empty(start) => Some(Self::begin(&start)?),
+                Event::Empty(start) => {
+                    elements += 1;
+                    Some(Self::begin(&start)?)
+                }
                 Event::End(_) => open.pop(),
                 Event::Text(text) => {
                     append(&mut open, &text.into_inner());
@@ -81,6 +139,9 @@ impl Element {
                 Event::Eof => return Err(XmlError::Malformed("it ends too early".to_owned())),
                 Event::Decl(_) | Event::Comment(_) | Event::PI(_) => None,
             };
+            if elements > MAX_ELEMENTS {
+                return Err(XmlError::TooLarge("too long"));
+            }
             if let Some(element) = closed {
                 match open.last_mut() {
                     Some(parent) => parent.children.push(element),
@@ -91,11 +152,11 @@ impl Element {
     }
 
     fn begin(start: &BytesStart<'_>) -> Result<Self, XmlError> {
-        let name = start.local_name().as_ref().to_owned();
+        let name = known(start.local_name().as_ref());
         let mut attributes = Vec::new();
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|e| XmlError::Malformed(e.to_string()))?;
-            let key = attribute.key.local_name().as_ref().to_owned();
+            let key = known(attribute.key.local_name().as_ref());
             let value = quick_xml::escape::unescape(&attribute.value);
             let value = value.map_or_else(|_| attribute.value.clone().into_owned(), Cow::into_owned);
             attributes.push((key, value));
@@ -183,6 +244,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_known_names_can_be_looked_up() {
+        assert!(NAMES.is_sorted());
+        assert!(matches!(known("ItemId"), Cow::Borrowed("ItemId")));
+        assert_eq!(known("Other"), "Other");
+    }
 
     #[test]
     fn a_document_becomes_a_tree_whatever_its_prefixes() {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use mms_model::{Code, PortError, Version};
+use mms_model::{Code, PortError, Version, hex};
 use sha2::{Digest, Sha256};
 
 use super::components::{self, CalendarObject, Layout};
@@ -20,7 +20,7 @@ const MAX_SHARED_BYTES: usize = 64 * 1024;
 /// The version of an event: what it is, to the byte.
 pub(super) fn version(content: &[u8]) -> Version {
     let digest = Sha256::digest(content);
-    Version(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Version(hex(&digest))
 }
 
 /// What tells whether a file was changed: its place on the disk, size and times.
