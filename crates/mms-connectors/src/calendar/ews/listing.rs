@@ -1,11 +1,9 @@
-//! The listing of a mailbox: its calendar folders, their items, and page by page what these are.
+//! The listing of a mailbox: its calendar folders, and their items.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 
-use async_trait::async_trait;
 use jiff::Timestamp;
-use mms_model::port::MeetingPages;
-use mms_model::{Code, ErrorKind, EventId, Meeting, PortError};
+use mms_model::{Code, ErrorKind, PortError};
 
 use super::client::Kind as Request;
 use super::event::Listed;
@@ -17,26 +15,13 @@ use super::xml::Element;
 /// The most pages of one listing, against a server that never comes to the last one.
 const MOST_PAGES: u32 = 10_000;
 
-/// Pages of the meetings of a mailbox.
-pub(super) struct Pages<'c> {
-    calendar: &'c EwsUserCalendar,
-    from: Timestamp,
-    /// Ids that are still to be read; none before the listing.
-    ids: Option<VecDeque<String>>,
-    passed_over: u64,
-}
-
-impl<'c> Pages<'c> {
-    pub(super) fn new(calendar: &'c EwsUserCalendar, from: Timestamp) -> Self {
-        Self { calendar, from, ids: None, passed_over: 0 }
-    }
-
-    /// The items that may be meetings to come.
-    async fn list(&mut self) -> Result<VecDeque<String>, PortError> {
-        let mut ids = Vec::new();
-        for folder in self.calendar.folders().await? {
-            let (from, mut ended) = (self.from, 0);
-            let listed = self.calendar.each(
+impl EwsUserCalendar {
+    /// The items that may be meetings to come, and how many have ended.
+    pub(super) async fn items(&self, from: Timestamp) -> Result<(Vec<String>, u64), PortError> {
+        let (mut ids, mut all_ended) = (Vec::new(), 0);
+        for folder in self.folders().await? {
+            let mut ended = 0;
+            let listed = self.each(
                 "FindItem",
                 |offset| request::find_items(&folder, offset),
                 |item| {
@@ -56,16 +41,14 @@ impl<'c> Pages<'c> {
                 Err(error) if error.kind == ErrorKind::Gone => {}
                 listed => listed?,
             }
-            self.passed_over += ended;
+            all_ended += ended;
         }
         // A page may repeat what moved while the listing went on. There may be very many: no set of them.
         ids.sort_unstable();
         ids.dedup();
-        Ok(ids.into())
+        Ok((ids, all_ended))
     }
-}
 
-impl EwsUserCalendar {
     /// The calendar folders of the mailbox: the default one, and every other that is not deleted.
     pub(super) async fn folders(&self) -> Result<Vec<String>, PortError> {
         let messages = self.client.call(&self.mailbox, Request::Read, &request::get_folders()).await;
@@ -161,56 +144,4 @@ fn is_below(id: &str, top: Option<&str>, parents: &HashMap<String, String>) -> b
         at = parent;
     }
     false
-}
-
-/// Whether an error is the mailbox's or the server's, and not that of one item.
-fn stops_all(error: &PortError) -> bool {
-    match error.kind {
-        ErrorKind::RetryAfter(_) | ErrorKind::Unauthorised => true,
-        ErrorKind::Retry => {
-            matches!(
-                error.code,
-                Code::CalendarUnreachable | Code::CalendarThrottled | Code::CalendarServerError
-            )
-        }
-        ErrorKind::Permanent => error.code == Code::CalendarNotFound,
-        ErrorKind::Conflict | ErrorKind::Gone => false,
-    }
-}
-
-#[async_trait]
-impl MeetingPages for Pages<'_> {
-    async fn next(&mut self) -> Result<Option<Vec<Result<Meeting, (EventId, PortError)>>>, PortError> {
-        if self.ids.is_none() {
-            self.ids = Some(self.list().await?);
-        }
-        loop {
-            let Some(ids) = self.ids.as_mut().filter(|ids| !ids.is_empty()) else { return Ok(None) };
-            let count = ids.len().min(self.calendar.page_size);
-            let wanted: Vec<String> = ids.iter().take(count).cloned().collect();
-            let mut page = Vec::with_capacity(count);
-            for (id, read) in self.calendar.read(wanted, self.from).await {
-                match read {
-                    Ok(Some(meeting)) if meeting.instances.iter().any(|i| i.upcoming) => {
-                        page.push(Ok(meeting))
-                    }
-                    Ok(Some(_)) => self.passed_over += 1,
-                    Ok(None) => {}
-                    Err(error) if stops_all(&error) => return Err(error),
-                    Err(error) => page.push(Err((id, error))),
-                }
-            }
-            // Taken out only when they were read, so that the caller may ask again after an error.
-            if let Some(ids) = self.ids.as_mut() {
-                ids.drain(..count);
-            }
-            if !page.is_empty() {
-                return Ok(Some(page));
-            }
-        }
-    }
-
-    fn passed_over(&self) -> u64 {
-        self.passed_over
-    }
 }

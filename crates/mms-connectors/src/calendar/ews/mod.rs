@@ -40,6 +40,8 @@ pub use settings::{EwsAuth, EwsSettings};
 use client::EwsClient;
 use user_calendar::EwsUserCalendar;
 
+use crate::calendar::exchange_calendar::ExchangeCalendar;
+
 /// The mailboxes of Exchange servers of one's own.
 pub struct EwsCalendar {
     client: Arc<EwsClient>,
@@ -70,12 +72,12 @@ fn mailbox_of(user: &User) -> String {
 #[async_trait]
 impl Calendar for EwsCalendar {
     async fn open(&self, user: &User) -> Result<Box<dyn UserCalendar>, PortError> {
-        Ok(Box::new(EwsUserCalendar {
+        Ok(Box::new(ExchangeCalendar(EwsUserCalendar {
             client: Arc::clone(&self.client),
             editor: Arc::clone(&self.editor),
             mailbox: mailbox_of(user),
             owner: user.clone(),
             page_size: self.page_size,
-        }))
+        })))
     }
 }

@@ -11,16 +11,15 @@ use super::event::{CHANGE_KEY, Event, Kind};
 use super::failure::EwsError;
 use super::request;
 use super::user_calendar::EwsUserCalendar;
+use crate::calendar::exchange_calendar::ReadMeeting;
 use crate::transport::TransportError;
 
-/// What an item turned out to be; `None` where it is gone.
-pub(super) type ReadMeeting = (EventId, Result<Option<Meeting>, PortError>);
 /// Items by their ids; `None` where one is gone.
 pub(super) type Events = HashMap<String, Result<Option<Event>, PortError>>;
 
 impl EwsUserCalendar {
     /// Reads items, each with its exceptions that end after `from`; in the order of `ids`.
-    pub(super) async fn read(&self, ids: Vec<String>, from: Timestamp) -> Vec<ReadMeeting> {
+    pub(super) async fn meetings(&self, ids: Vec<String>, from: Timestamp) -> Vec<ReadMeeting> {
         let mut events = self.events(ids.clone()).await;
         let exceptions: Vec<String> = events
             .values()

@@ -294,8 +294,7 @@ mod tests {
         assert_eq!(update.attribute("SendMeetingInvitationsOrCancellations"), Some("SendToAllAndSaveCopy"));
         let change = update.find("ItemChange").unwrap();
         assert_eq!(change.child("ItemId").unwrap().attribute("Id"), Some("A+/=\""));
-        let names: Vec<_> =
-            change.child("Updates").unwrap().children.iter().map(|c| &*c.name).collect();
+        let names: Vec<_> = change.child("Updates").unwrap().children.iter().map(|c| &*c.name).collect();
         assert_eq!(names, ["SetItemField", "DeleteItemField", "SetItemField", "DeleteItemField"]);
         assert_eq!(change.find("Body").unwrap().text, "<p>a & b</p>");
         assert_eq!(change.find("Value").unwrap().text, "https://x/?a=1&b=2");

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use mms_invite::item;
 use mms_invite::rewrite::Editor;
-use mms_model::port::{MeetingPages, Scheduling, Update, Updated, UserCalendar};
-use mms_model::{Code, EventId, Meeting, PortError, Rewrite, Rewritten, User};
+use mms_model::port::{Update, Updated};
+use mms_model::{Code, ErrorKind, EventId, PortError, User};
 
 use super::client::{self, EwsClient};
 use super::failure::EwsError;
-use super::listing::Pages;
+use crate::calendar::exchange_calendar::{ExchangeMailbox, ReadMeeting};
 
 /// The calendars of one user.
 pub(super) struct EwsUserCalendar {
@@ -32,49 +31,43 @@ impl EwsUserCalendar {
 }
 
 #[async_trait]
-impl UserCalendar for EwsUserCalendar {
-    /// Exchange tells attendees with the write, where it is asked to.
-    fn scheduling(&self) -> Scheduling {
-        Scheduling::Server
+impl ExchangeMailbox for EwsUserCalendar {
+    type Listed = String;
+
+    fn editor(&self) -> &Editor {
+        &self.editor
     }
 
-    fn meetings(&self, from: Timestamp) -> Box<dyn MeetingPages + '_> {
-        Box::new(Pages::new(self, from))
+    fn page_size(&self) -> usize {
+        self.page_size
     }
 
-    async fn get(&self, id: &EventId, from: Timestamp) -> Result<Option<Meeting>, PortError> {
-        match self.read(vec![id.0.clone()], from).await.pop() {
-            Some((_, read)) => read,
-            None => Ok(None),
+    fn listed(&self, id: &EventId) -> String {
+        id.0.clone()
+    }
+
+    async fn list(&self, from: Timestamp) -> Result<(Vec<String>, u64), PortError> {
+        self.items(from).await
+    }
+
+    async fn read(&self, listed: Vec<String>, from: Timestamp) -> Vec<ReadMeeting> {
+        self.meetings(listed, from).await
+    }
+
+    async fn write(&self, updates: Vec<Update>) -> Vec<Result<Updated, PortError>> {
+        self.update(updates).await
+    }
+
+    /// An Exchange server that fails, fails for every item.
+    fn stops_all(&self, error: &PortError) -> bool {
+        match error.kind {
+            ErrorKind::RetryAfter(_) | ErrorKind::Unauthorised => true,
+            ErrorKind::Retry => matches!(
+                error.code,
+                Code::CalendarUnreachable | Code::CalendarThrottled | Code::CalendarServerError
+            ),
+            ErrorKind::Permanent => error.code == Code::CalendarNotFound,
+            ErrorKind::Conflict | ErrorKind::Gone => false,
         }
-    }
-
-    fn rewrite(&self, meeting: &Meeting, rewrite: &Rewrite) -> Result<Rewritten, PortError> {
-        self.editor.rewrite_item(&meeting.content, rewrite).map_err(|error| {
-            PortError::permanent(Code::BlockNotReplaceable, format!("\"{}\": {error}", meeting.subject))
-        })
-    }
-
-    fn undo(
-        &self,
-        original: &[u8],
-        written: &[u8],
-        current: &Meeting,
-        _stamp: Timestamp,
-    ) -> Result<Rewritten, PortError> {
-        item::undo(original, written, &current.content, self.editor.recogniser()).map_err(|error| {
-            PortError::permanent(Code::EditedSinceMigration, format!("\"{}\": {error}", current.subject))
-        })
-    }
-
-    fn invitation(&self, _content: &[u8]) -> Result<Vec<u8>, PortError> {
-        Err(PortError::permanent(
-            Code::CalendarServerError,
-            "Exchange tells attendees itself; there is no mail to make for it",
-        ))
-    }
-
-    async fn update(&self, updates: Vec<Update>) -> Vec<Result<Updated, PortError>> {
-        self.write(updates).await
     }
 }

@@ -50,6 +50,7 @@ pub use settings::GraphCalendarSettings;
 
 use self::budget::Budget;
 use self::user_calendar::GraphUserCalendar;
+use crate::calendar::exchange_calendar::ExchangeCalendar;
 use crate::graph::{GraphClient, GraphClients, path};
 
 /// The mailboxes of a tenant.
@@ -111,6 +112,6 @@ fn mailbox_of(user: &User) -> &str {
 #[async_trait]
 impl Calendar for GraphCalendar {
     async fn open(&self, user: &User) -> Result<Box<dyn UserCalendar>, PortError> {
-        Ok(Box::new(self.open_calendar(user)))
+        Ok(Box::new(ExchangeCalendar(self.open_calendar(user))))
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::event::{self, ETAG, Event, FIELDS, INSTANCE_FIELDS, Instance, Kind};
 use super::user_calendar::GraphUserCalendar;
+use crate::calendar::exchange_calendar::ReadMeeting;
 use crate::graph::{GraphError, SubReply, SubRequest, path, query};
 
 /// What every request for events asks for: ids that stay the same when an event moves, and the body as it is kept.
@@ -24,9 +25,6 @@ pub(super) struct Wanted {
     pub(super) is_series: Option<bool>,
 }
 
-/// What an event turned out to be; `None` where it is gone.
-pub(super) type ReadMeeting = (EventId, Result<Option<Meeting>, PortError>);
-
 /// A window's instances of a series.
 struct Instances {
     all: Vec<Instance>,
@@ -35,7 +33,7 @@ struct Instances {
 
 impl GraphUserCalendar {
     /// Reads events, each with its exceptions that end after `from`; in the order of `wanted`.
-    pub(super) async fn read(&self, wanted: Vec<Wanted>, from: Timestamp) -> Vec<ReadMeeting> {
+    pub(super) async fn meetings(&self, wanted: Vec<Wanted>, from: Timestamp) -> Vec<ReadMeeting> {
         let (mut events, mut instances) = self.read_first(&wanted, from).await;
         let unlisted: Vec<String> = wanted
             .iter()

@@ -48,7 +48,7 @@ enum Outcome {
 }
 
 impl GraphUserCalendar {
-    pub(super) async fn write(&self, updates: Vec<Update>) -> Vec<Result<Updated, PortError>> {
+    pub(super) async fn update(&self, updates: Vec<Update>) -> Vec<Result<Updated, PortError>> {
         let mut jobs: Vec<Job> = updates.into_iter().map(|update| self.job(update)).collect();
         let rounds = jobs.iter().map(|job| job.changes.len()).max().unwrap_or(0);
         for round in 0..rounds {

@@ -5,14 +5,13 @@ use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use mms_invite::item;
 use mms_invite::rewrite::Editor;
-use mms_model::port::{MeetingPages, Scheduling, Update, Updated, UserCalendar};
-use mms_model::{Code, EventId, Meeting, PortError, Rewrite, Rewritten, User};
+use mms_model::port::{Update, Updated};
+use mms_model::{EventId, PortError, User};
 
 use super::budget::Budget;
-use super::listing::Pages;
 use super::read::Wanted;
+use crate::calendar::exchange_calendar::{ExchangeMailbox, ReadMeeting};
 use crate::graph::{GraphClient, GraphError, Mailbox, Side};
 
 /// The calendars of one user.
@@ -40,50 +39,30 @@ impl GraphUserCalendar {
 }
 
 #[async_trait]
-impl UserCalendar for GraphUserCalendar {
-    /// Exchange mails attendees whenever an organizer's event is changed.
-    fn scheduling(&self) -> Scheduling {
-        Scheduling::Server
+impl ExchangeMailbox for GraphUserCalendar {
+    type Listed = Wanted;
+
+    fn editor(&self) -> &Editor {
+        &self.editor
     }
 
-    fn meetings(&self, from: Timestamp) -> Box<dyn MeetingPages + '_> {
-        Box::new(Pages::new(self, from))
+    fn page_size(&self) -> usize {
+        self.page_size
     }
 
-    async fn get(&self, id: &EventId, from: Timestamp) -> Result<Option<Meeting>, PortError> {
-        let wanted = vec![Wanted { id: id.0.clone(), is_series: None }];
-        match self.read(wanted, from).await.pop() {
-            Some((_, read)) => read,
-            None => Ok(None),
-        }
+    fn listed(&self, id: &EventId) -> Wanted {
+        Wanted { id: id.0.clone(), is_series: None }
     }
 
-    fn rewrite(&self, meeting: &Meeting, rewrite: &Rewrite) -> Result<Rewritten, PortError> {
-        self.editor.rewrite_item(&meeting.content, rewrite).map_err(|error| {
-            PortError::permanent(Code::BlockNotReplaceable, format!("\"{}\": {error}", meeting.subject))
-        })
+    async fn list(&self, from: Timestamp) -> Result<(Vec<Wanted>, u64), PortError> {
+        self.names(from).await
     }
 
-    fn undo(
-        &self,
-        original: &[u8],
-        written: &[u8],
-        current: &Meeting,
-        _stamp: Timestamp,
-    ) -> Result<Rewritten, PortError> {
-        item::undo(original, written, &current.content, self.editor.recogniser()).map_err(|error| {
-            PortError::permanent(Code::EditedSinceMigration, format!("\"{}\": {error}", current.subject))
-        })
+    async fn read(&self, listed: Vec<Wanted>, from: Timestamp) -> Vec<ReadMeeting> {
+        self.meetings(listed, from).await
     }
 
-    fn invitation(&self, _content: &[u8]) -> Result<Vec<u8>, PortError> {
-        Err(PortError::permanent(
-            Code::CalendarServerError,
-            "Exchange Online tells attendees itself; there is no mail to make for it",
-        ))
-    }
-
-    async fn update(&self, updates: Vec<Update>) -> Vec<Result<Updated, PortError>> {
-        self.write(updates).await
+    async fn write(&self, updates: Vec<Update>) -> Vec<Result<Updated, PortError>> {
+        self.update(updates).await
     }
 }
