@@ -96,6 +96,8 @@ struct Run<'a> {
     tally: &'a mut Tally,
     /// Events whose journal entry could not be settled: they are left alone in this attempt.
     unsettled: HashSet<EventId>,
+    /// Whether the journal may hold events that were written in part.
+    has_partly: bool,
     /// What an administrator should know.
     message: &'a mut String,
     /// A server asked to be left alone, or the mail server is away: the attempt ends after this page.
@@ -226,6 +228,7 @@ async fn work(
         preparation: &preparation,
         tally,
         unsettled: HashSet::new(),
+        has_partly: true,
         message,
         halt: None,
         seen: 0,
@@ -278,11 +281,12 @@ impl Run<'_> {
         }
     }
 
-    /// Settles journal entries; those whose event does not hold the change are abandoned, and their meetings
-    /// returned as they stand now.
+    /// Settles journal entries; those whose event does not hold the change, or a part of it only, are planned anew: their
+    /// meetings are returned as they stand now.
     async fn settle_entries(&mut self, entries: Vec<JournalEntry>) -> Result<Vec<Meeting>, Stop> {
         let current = self.reread(entries.iter().map(|e| e.event.clone()).collect()).await;
         let (mut written, mut abandoned, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        let mut partly = Vec::new();
         for (entry, current) in entries.into_iter().zip(current) {
             match current {
                 Err(error) => {
@@ -315,13 +319,15 @@ impl Run<'_> {
                         let language = language(&current);
                         written.push(Written { entry, language, told, remarks: Vec::new() });
                     } else {
-                        abandoned.push((entry.event, None));
+                        if holds_a_part(&entry, &current) { &mut partly } else { &mut abandoned }
+                            .push((entry.event, None));
                         again.push(current);
                     }
                 }
             }
         }
         self.advance(JournalState::Abandoned, abandoned).await?;
+        self.advance(JournalState::Partly, partly).await?;
         let planned = written.iter().filter(|w| w.entry.state == JournalState::Planned);
         let planned: Vec<_> = planned.map(|w| (w.entry.event.clone(), None)).collect();
         self.advance(JournalState::Written, planned).await?;
@@ -467,36 +473,42 @@ impl Run<'_> {
     async fn publish(&mut self, changes: Vec<Change>) -> Result<Vec<Meeting>, Stop> {
         let server = self.calendar.scheduling() == Scheduling::Server;
         let now = self.engine.clock.now();
-        let (mut entries, mut before) = (Vec::new(), Vec::new());
+        let (mut entries, mut before, mut contents) = (Vec::new(), Vec::new(), Vec::new());
+        let mut partly = self.partly(&changes).await?;
         for change in changes {
             let Change { meeting, rewritten, targets, mut record, tell } = change;
             before.push(Before { language: language(&meeting), attendees: meeting.attendees });
             if server {
                 record.attendees_told = u32::try_from(tell.len()).unwrap_or(u32::MAX);
             }
-            let entry = JournalEntry {
+            let mut entry = JournalEntry {
                 request: self.request.id,
                 event: meeting.id,
                 uid: meeting.uid,
                 state: JournalState::Planned,
                 version: meeting.version,
                 original: meeting.content,
-                written: rewritten.content,
+                written: rewritten.content.clone(),
                 undone: Vec::new(),
                 targets,
                 record,
                 at: now,
             };
+            if let Some(first) = partly.remove(&entry.event) {
+                self.join(&mut entry, first);
+            }
+            contents.push(rewritten.content);
             entries.push((entry, if server { Vec::new() } else { tell }));
         }
         self.engine.store.journal(self.lease, &entries).await?;
         let entries: Vec<JournalEntry> = entries.into_iter().map(|(entry, _)| entry).collect();
         let updates: Vec<Update> = entries
             .iter()
-            .map(|entry| Update {
+            .zip(contents)
+            .map(|(entry, content)| Update {
                 id: entry.event.clone(),
                 version: entry.version.clone(),
-                content: entry.written.clone(),
+                content,
                 notify: self.engine.settings.notify,
             })
             .collect();
@@ -517,18 +529,70 @@ impl Run<'_> {
                 }
                 Err(error) => {
                     self.heed(&error);
-                    let record = failed(entry.record, &error);
+                    let record = failed(entry.record.clone(), &error);
                     if matches!(error.kind, ErrorKind::Retry | ErrorKind::RetryAfter(_)) {
                         // The write may have happened: the entry stays open for the next attempt.
                         self.note(vec![record]).await?;
                     } else {
-                        self.advance(JournalState::Abandoned, vec![(entry.event, Some(record))]).await?;
+                        self.give_up(entry, record, &error).await?;
                     }
                 }
             }
         }
         self.verify(written).await?;
         self.settle_entries(unclear).await
+    }
+
+    /// What is journalled of these events as written in part.
+    async fn partly(&mut self, changes: &[Change]) -> Result<HashMap<EventId, JournalEntry>, Stop> {
+        let (states, mut after) = ([JournalState::Partly], None);
+        let mut found = HashMap::new();
+        if !self.has_partly {
+            return Ok(found);
+        }
+        loop {
+            let page =
+                self.engine.store.journalled(self.request.id, &states, after.as_ref(), self.engine.page());
+            let page = page.await?;
+            let Some(last) = page.last() else {
+                self.has_partly = after.is_some();
+                return Ok(found);
+            };
+            after = Some(last.event.clone());
+            let of_these =
+                |entry: &JournalEntry| changes.iter().any(|change| change.meeting.id == entry.event);
+            found.extend(page.into_iter().filter(of_these).map(|entry| (entry.event.clone(), entry)));
+        }
+    }
+
+    /// Notes in `entry` what `first` wrote of the same event, so that a rollback takes back both.
+    fn join(&self, entry: &mut JournalEntry, first: JournalEntry) {
+        let (original, written) =
+            self.calendar.joined((&first.original, &first.written), (&entry.original, &entry.written));
+        (entry.original, entry.written) = (original, written);
+        let known: Vec<InstanceId> = entry.targets.iter().map(|(instance, _)| instance.clone()).collect();
+        entry.targets.extend(first.targets.into_iter().filter(|(instance, _)| !known.contains(instance)));
+    }
+
+    /// Closes the entry of a write that failed for good; it is abandoned only where nothing of it was written.
+    async fn give_up(
+        &mut self,
+        entry: JournalEntry,
+        record: MeetingRecord,
+        error: &PortError,
+    ) -> Result<(), Stop> {
+        let may_hold = if error.code == Code::WriteNotVerified {
+            true
+        } else if entry.targets.len() > 1 {
+            let current = self.reread(vec![entry.event.clone()]).await.pop();
+            // What cannot be read now may hold a part of it.
+            current
+                .is_none_or(|current| current.map_or(true, |c| c.is_some_and(|c| holds_a_part(&entry, &c))))
+        } else {
+            false
+        };
+        let to = if may_hold { JournalState::Partly } else { JournalState::Abandoned };
+        self.advance(to, vec![(entry.event, Some(record))]).await
     }
 
     /// Reads back what was written, and goes on with what reads back as written.
@@ -556,7 +620,7 @@ impl Run<'_> {
                         "the calendar took the update but does not hold it: look at the event in the calendar",
                     );
                     let record = failed(entry.record, &error);
-                    self.advance(JournalState::Abandoned, vec![(entry.event, Some(record))]).await?;
+                    self.advance(JournalState::Partly, vec![(entry.event, Some(record))]).await?;
                 }
                 Ok(Current::Gone) => {
                     let error = PortError::new(
@@ -741,6 +805,7 @@ impl Run<'_> {
             entries.iter().filter(|(_, record)| record.is_some()).map(|(event, _)| event.clone()).collect();
         let before = self.before(&events).await?;
         self.engine.store.advance(self.lease, to, &entries).await?;
+        self.has_partly |= to == JournalState::Partly;
         self.count(&before, entries.iter().filter_map(|(_, record)| record.as_ref()));
         Ok(())
     }
@@ -819,4 +884,11 @@ fn answers_reset(before: &[Attendee], after: &[Attendee]) -> Option<String> {
     let now_open: HashSet<_> = after.iter().filter(|a| open(a)).map(|a| &a.address).collect();
     let lost = before.iter().filter(|a| !open(a) && now_open.contains(&a.address)).count();
     (lost > 0).then(|| format!("the server reset the answers of {lost} attendees when it stored the update"))
+}
+
+/// Whether some components of the event hold the journalled change. Where its links stay as they are, nobody can tell,
+/// and it counts as held.
+fn holds_a_part(entry: &JournalEntry, current: &Meeting) -> bool {
+    entry.targets.len() > 1
+        && entry.targets.iter().any(|(instance, url)| join_url(current, instance) == Some(url.as_str()))
 }

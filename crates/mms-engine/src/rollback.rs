@@ -143,9 +143,17 @@ async fn undo_all(
         Undoer { engine, lease, user: &user, calendar: &*calendar, preparation: &preparation, outcome };
     // What an interrupted rollback began comes first, then what is selected.
     undoer.each(request.id, &[JournalState::Undoing, JournalState::Undone], &RollbackSelection::All).await?;
-    let states = [JournalState::Planned, JournalState::Written, JournalState::Closed];
+    let states = [JournalState::Planned, JournalState::Written, JournalState::Partly, JournalState::Closed];
     undoer.each(request.id, &states, selection).await?;
     Ok(undoer.outcome)
+}
+
+/// What became of one meeting.
+enum Restored {
+    /// It is as it was; with what is to be known of its mails.
+    Now(Option<(Code, String)>),
+    /// The migration did not get to it.
+    NeverWritten,
 }
 
 impl Undoer<'_> {
@@ -166,12 +174,13 @@ impl Undoer<'_> {
             after = Some(last.event.clone());
             for entry in page.into_iter().filter(|entry| selection.holds(&entry.event)) {
                 match self.one(&entry).await {
-                    Ok(remark) => {
+                    Ok(Restored::Now(remark)) => {
                         self.outcome.restored += 1;
                         if let Some(remark) = remark {
                             self.problem(&entry, true, remark);
                         }
                     }
+                    Ok(Restored::NeverWritten) => {}
                     Err(Broken::Store(error)) => return Err(Broken::Store(error)),
                     Err(Broken::Port(error)) => {
                         self.outcome.failed += 1;
@@ -187,8 +196,8 @@ impl Undoer<'_> {
         self.outcome.problems.push(RolledBack { event, subject, problem: Some(problem), restored });
     }
 
-    /// Restores one meeting; returns what is to be known of its mails.
-    async fn one(&mut self, entry: &JournalEntry) -> Result<Option<(Code, String)>, Broken> {
+    /// Restores one meeting.
+    async fn one(&mut self, entry: &JournalEntry) -> Result<Restored, Broken> {
         if entry.original.is_empty() {
             return Err(PortError::permanent(
                 Code::EditedSinceMigration,
@@ -209,15 +218,20 @@ impl Undoer<'_> {
                         .await?;
                 }
                 let undone = if entry.undone.is_empty() { &current.content } else { &entry.undone };
-                return self.close(entry, undone, &current).await;
+                return self.close(entry, undone, &current).await.map(Restored::Now);
             }
-            if current.content == entry.original {
-                // Never written, or restored by hand: nothing to write and nobody to tell.
-                return self.close_silently(entry).await;
+            if current.content == entry.original && entry.state == JournalState::Planned {
+                self.close_silently(entry).await?;
+                return Ok(Restored::NeverWritten);
             }
             let restored = self.calendar.undo(&entry.original, &entry.written, &current, now)?;
             if restored.content == current.content {
-                return self.close_silently(entry).await;
+                if entry.state == JournalState::Undoing {
+                    // An interrupted rollback wrote it, and told nobody yet.
+                    return self.close(entry, &current.content, &current).await.map(Restored::Now);
+                }
+                // Restored by hand: nothing to write and nobody to tell.
+                return self.close_silently(entry).await.map(Restored::Now);
             }
             let server = self.calendar.scheduling() == Scheduling::Server;
             let tell = if server { Vec::new() } else { self.preparation.addressees(&current) };
@@ -247,7 +261,7 @@ impl Undoer<'_> {
                         .store
                         .advance(self.lease, JournalState::Undone, &[(entry.event.clone(), None)])
                         .await?;
-                    return self.close(entry, &restored.content, &current).await;
+                    return self.close(entry, &restored.content, &current).await.map(Restored::Now);
                 }
                 Some(Err(error)) if error.kind == ErrorKind::Conflict => {}
                 Some(Err(error)) => return Err(error.into()),

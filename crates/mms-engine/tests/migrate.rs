@@ -329,3 +329,59 @@ async fn a_meeting_of_which_nobody_could_be_told_counts_as_failed() {
     engine.rollback(id, &RollbackSelection::All, "admin").await.unwrap();
     assert_eq!(world.content("a"), "MASTER zoom:1 hello", "what failed to be told can be taken back");
 }
+
+/// A series whose master is written and whose exception is not, for each way in which that can end.
+#[tokio::test]
+async fn a_series_that_was_written_in_part_is_taken_back_whole() {
+    const SERIES: &str = "MASTER zoom:1 agenda\nEX zoom:1 room";
+    for (faults, state, left) in [
+        // Refused for good: the exception keeps its link, and the record says so.
+        (vec![5], State::Failed, Some("EX zoom:1 room")),
+        // Put off, and tried again by a later attempt.
+        (vec![6], State::Succeeded, None),
+        // Edited meanwhile, and planned anew at once.
+        (vec![7], State::Succeeded, None),
+        // Put off twice, and refused in the end.
+        (vec![6, 6, 5], State::Failed, Some("EX zoom:1 room")),
+    ] {
+        let world = World::new();
+        world.add("a", SERIES, &[A]);
+        world.with(|s| s.faults.update = faults.clone());
+        let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+        let id = start(&engine, "AllToJitsi").await;
+        let request = run_to_the_end(&world, &engine, id).await;
+        assert_eq!(request.state, state, "{faults:?}");
+        let content = world.with(|s| s.events["a"].content.clone());
+        assert!(content.starts_with("MASTER jitsi:"), "{faults:?}: {content}");
+        match left {
+            Some(left) => assert!(content.ends_with(left), "{faults:?}: {content}"),
+            None => assert!(!content.contains("zoom:"), "{faults:?}: {content}"),
+        }
+        // Somebody goes on working on it.
+        world.with(|s| {
+            let event = s.events.get_mut("a").unwrap();
+            event.content = event.content.replace("agenda", "agenda, longer");
+            event.version += 1;
+        });
+        let done = engine.rollback(id, &RollbackSelection::All, "admin").await.unwrap();
+        assert_eq!((done.restored, done.failed), (1, 0), "{faults:?}: {:?}", done.problems);
+        let restored = world.with(|s| s.events["a"].content.clone());
+        let expected = SERIES.replace("agenda", "agenda, longer");
+        assert_eq!(restored.replace(" EDIT", ""), expected, "{faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rollback_does_not_count_what_was_never_written() {
+    let world = World::new();
+    for n in 0..3 {
+        world.add(&format!("m{n}"), &format!("MASTER zoom:{n} x"), &[]);
+    }
+    world.with(|s| s.faults.update = vec![0, 1, 1]);
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let id = start(&engine, "AllToJitsi").await;
+    engine.run_now(id, &|_| {}).await.unwrap();
+    engine.cancel(id, "admin").await.unwrap();
+    let done = engine.rollback(id, &RollbackSelection::All, "admin").await.unwrap();
+    assert_eq!((done.restored, done.failed), (1, 0), "{:?}", done.problems);
+}

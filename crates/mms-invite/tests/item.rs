@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use jiff::Timestamp;
 use mms_invite::item::{
     Body, Changes, Component, Field, Invitee, Item, ItemError, Location, NamedProperty, OnlineMeeting,
-    ReadBack, Recurrence, Role, diff, read_back, undo,
+    ReadBack, Recurrence, Role, diff, joined, read_back, undo,
 };
 use mms_invite::recognise::{BodyFormat, Recogniser, RecogniserOptions};
 use mms_invite::render::{FRAME, Templates};
@@ -73,7 +73,7 @@ fn teams() -> JoinInformation {
 fn invitee(address: &str, name: &str) -> Invitee {
     let (name, participation) = (Some(name.to_owned()), Participation::Accepted);
     let attendee = Attendee { address: Address::new(address), name, participation };
-    Invitee { attendee, role: Role::Required, routing: None }
+    Invitee { attendee, role: Role::Required, routing: None, fixed: false }
 }
 
 /// Everything upcoming in `meeting` goes to `target`.
@@ -827,4 +827,41 @@ fn people_who_moved_get_their_new_address_in_what_lies_ahead() {
     let undone = Item::from_bytes(&undone.content).unwrap();
     assert_eq!(undone.components[0].attendees, item.components[0].attendees);
     assert!(undone.components[0].pending.contains(&Field::Attendees));
+}
+
+#[test]
+fn two_changes_of_a_series_are_taken_back_as_one() {
+    let exception = "2026-12-08T09:00:00Z";
+    let mut series = skype();
+    series.recurrence = Recurrence::Series { last_end: None };
+    let mut changed = series.components[0].clone();
+    changed.instance = InstanceId::Exception(exception.into());
+    series.components.push(changed);
+    let (_, written) = migrate(&series, &teams());
+
+    // The master was written, and edited since; the exception was not.
+    let mut half = series.clone();
+    half.components[0] = written.components[0].clone();
+    half.components.iter_mut().for_each(|component| component.pending.clear());
+    let edit = |item: &mut Item| {
+        let body = item.components[0].body.as_mut().unwrap();
+        body.content = body.content.replace("Agenda", "New agenda");
+    };
+    edit(&mut half);
+    let (_, second) = migrate(&half, &teams());
+    let bytes = [&series, &written, &half, &second].map(Item::to_bytes);
+    let (original, both) = joined((&bytes[0], &bytes[1]), (&bytes[2], &bytes[3]));
+
+    let mut current = second.clone();
+    current.components.iter_mut().for_each(|component| component.pending.clear());
+    let undone = undo(&original, &both, &current.to_bytes(), &RECOGNISER).unwrap();
+    let undone = Item::from_bytes(&undone.content).unwrap();
+    let mut expected = series.clone();
+    edit(&mut expected);
+    for (undone, expected) in undone.components.iter().zip(&expected.components) {
+        assert_eq!(content(undone), content(expected));
+        assert_eq!(undone.properties, expected.properties);
+    }
+    let second_alone = joined((b"x", b"y"), (&bytes[2], &bytes[3]));
+    assert_eq!(second_alone, (bytes[2].clone(), bytes[3].clone()), "what is no item joins with nothing");
 }

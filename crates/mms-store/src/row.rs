@@ -113,6 +113,7 @@ pub(crate) fn journal_name(state: JournalState) -> &'static str {
     match state {
         JournalState::Planned => "Planned",
         JournalState::Written => "Written",
+        JournalState::Partly => "Partly",
         JournalState::Closed => "Closed",
         JournalState::Abandoned => "Abandoned",
         JournalState::Undoing => "Undoing",
@@ -125,6 +126,7 @@ fn journal_state(name: &str) -> Result<JournalState, StoreError> {
     Ok(match name {
         "Planned" => JournalState::Planned,
         "Written" => JournalState::Written,
+        "Partly" => JournalState::Partly,
         "Closed" => JournalState::Closed,
         "Abandoned" => JournalState::Abandoned,
         "Undoing" => JournalState::Undoing,

@@ -108,9 +108,9 @@ pub(crate) const JOURNAL_AGAIN: &str =
     " ON CONFLICT (request, event) DO UPDATE SET uid = excluded.uid, state = excluded.state,
         version = excluded.version, targets = excluded.targets, record = excluded.record, at = excluded.at,
         content = excluded.content, undone = NULL
-    WHERE journal.state IN ('Planned', 'Abandoned')";
+    WHERE journal.state IN ('Planned', 'Partly', 'Abandoned')";
 pub(crate) const UNDO: &str = "UPDATE journal SET state = 'Undoing', version = $3, undone = $4
-    WHERE request = $1 AND event = $2 AND state IN ('Planned', 'Written', 'Closed', 'Undoing')";
+    WHERE request = $1 AND event = $2 AND state IN ('Planned', 'Written', 'Partly', 'Closed', 'Undoing')";
 /// Mails of these events, a JSON array; `$3` is 1 for those of a rollback.
 pub(crate) const FORGET_MAILINGS: &str = "DELETE FROM mailing WHERE request = $1 AND undo = $3
     AND event IN (SELECT value FROM json_each($2))";

@@ -94,8 +94,10 @@ async fn find(installation: &Installation, arguments: &Arguments) -> Result<Foun
         ));
     }
     // A run that found everything in place has nothing to take back; the one before it has.
-    use JournalState::{Closed, RolledBack, Undoing, Undone, Written};
-    if let Some(request) = with_entries(installation, &requests, &[Written, Closed, Undoing, Undone]).await? {
+    use JournalState::{Closed, Partly, RolledBack, Undoing, Undone, Written};
+    if let Some(request) =
+        with_entries(installation, &requests, &[Written, Partly, Closed, Undoing, Undone]).await?
+    {
         return Ok(Found::ToTakeBack(request));
     }
     if let Some(request) = with_entries(installation, &requests, &[RolledBack]).await? {

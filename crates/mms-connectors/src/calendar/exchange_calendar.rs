@@ -84,6 +84,10 @@ impl<M: ExchangeMailbox> UserCalendar for ExchangeCalendar<M> {
         })
     }
 
+    fn joined(&self, first: (&[u8], &[u8]), second: (&[u8], &[u8])) -> (Vec<u8>, Vec<u8>) {
+        item::joined(first, second)
+    }
+
     fn invitation(&self, _content: &[u8]) -> Result<Vec<u8>, PortError> {
         Err(PortError::permanent(
             Code::CalendarServerError,

@@ -309,11 +309,27 @@ impl UserCalendar for World {
                 lines.push(c.to_owned());
             } else if c.contains(&link(w)) {
                 lines.push(c.replace(&link(w), &link(o)));
+            } else if c.contains(&link(o)) {
+                lines.push(c.to_owned());
             } else {
                 return Err(PortError::permanent(Code::EditedSinceMigration, "edited"));
             }
         }
         Ok(Rewritten { content: lines.join("\n").into_bytes(), changes: vec![] })
+    }
+
+    fn joined(&self, first: (&[u8], &[u8]), second: (&[u8], &[u8])) -> (Vec<u8>, Vec<u8>) {
+        let [first_was, first_became, was, became] = [first.0, first.1, second.0, second.1]
+            .map(|content| String::from_utf8(content.to_vec()).unwrap());
+        let (mut original, mut written) = (vec![], vec![]);
+        for (((fw, fb), w), b) in
+            first_was.lines().zip(first_became.lines()).zip(was.lines()).zip(became.lines())
+        {
+            let (w, b) = if w == b && fw != fb { (fw, fb) } else { (w, b) };
+            original.push(w);
+            written.push(b);
+        }
+        (original.join("\n").into_bytes(), written.join("\n").into_bytes())
     }
 
     fn invitation(&self, content: &[u8]) -> Result<Vec<u8>, PortError> {
@@ -340,8 +356,9 @@ impl UserCalendar for World {
                     event.version += 1;
                 }
                 let kind = take(&mut state.faults.update);
-                // 1: fails before the write; 4: the write happens but its answer is lost.
-                if kind != 0 && kind != 4 {
+                // 1: fails before the write; 4: the write happens but its answer is lost; 5 to 7: the first line is
+                // written, and the rest refused for good, put off, or found to be edited.
+                if kind != 0 && kind < 4 {
                     return Err(fault(kind, Code::CalendarServerError).unwrap());
                 }
                 let Some(event) = state.events.get_mut(&update.id.0) else {
@@ -351,10 +368,30 @@ impl UserCalendar for World {
                     return Err(PortError::new(ErrorKind::Conflict, Code::EventConflict, "changed"));
                 }
                 event.version += 1;
-                event.content = String::from_utf8(update.content).unwrap();
+                let content = String::from_utf8(update.content).unwrap();
+                event.content = if kind < 5 {
+                    content
+                } else {
+                    content
+                        .lines()
+                        .take(1)
+                        .chain(event.content.lines().skip(1))
+                        .collect::<Vec<_>>()
+                        .join("\n")
+                };
                 event.writes.push(event.content.clone());
                 if kind == 4 {
                     return Err(PortError::retry(Code::CalendarUnreachable, "answer lost"));
+                }
+                match kind {
+                    5 => return Err(PortError::permanent(Code::CalendarServerError, "refused")),
+                    6 => return Err(PortError::retry(Code::CalendarThrottled, "later")),
+                    7 => {
+                        event.content.push_str(" EDIT");
+                        event.version += 1;
+                        return Err(PortError::new(ErrorKind::Conflict, Code::EventConflict, "changed"));
+                    }
+                    _ => {}
                 }
                 Ok(Updated {
                     version: Version(event.version.to_string()),

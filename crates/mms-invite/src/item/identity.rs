@@ -19,6 +19,9 @@ pub struct Invitee {
     /// `RoutingType` of EWS, where it is another than `SMTP`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<String>,
+    /// Stands in a list that cannot be written without losing somebody, so the address stays.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fixed: bool,
 }
 
 /// What an attendee is asked for (`RequiredAttendees`, `OptionalAttendees` and `Resources` of EWS; `type` of Graph).
@@ -37,7 +40,9 @@ impl Component {
     /// Gives attendees the addresses that they have now. Who is then listed twice in one role is listed once.
     pub(super) fn rename(&mut self, identities: &IdentityMap) {
         let target = |invitee: &Invitee| {
-            invitee.routing.is_none().then(|| identities.target(&invitee.attendee.address)).flatten()
+            (invitee.routing.is_none() && !invitee.fixed)
+                .then(|| identities.target(&invitee.attendee.address))
+                .flatten()
         };
         if identities.is_empty() || !self.attendees.iter().any(|invitee| target(invitee).is_some()) {
             return;
@@ -90,7 +95,12 @@ mod tests {
     fn invitee(address: &str) -> Invitee {
         let name = address.split('@').next().map(str::to_owned);
         let (address, participation) = (Address::new(address), Participation::Accepted);
-        Invitee { attendee: Attendee { address, name, participation }, role: Role::Optional, routing: None }
+        Invitee {
+            attendee: Attendee { address, name, participation },
+            role: Role::Optional,
+            routing: None,
+            fixed: false,
+        }
     }
 
     fn component(addresses: &[&str]) -> Component {
@@ -132,6 +142,16 @@ mod tests {
             .unwrap(),
         );
         assert_eq!(gone, before);
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_written_stays() {
+        let mut kept = component(&["ann@old.example"]);
+        kept.attendees[0].fixed = true;
+        let before = kept.clone();
+        let row = IdentityMapRow { source: "@old.example".into(), target: "@new.example".into() };
+        kept.rename(&IdentityMap::new(&[row]).unwrap());
+        assert_eq!(kept, before);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) use property::graph_name;
 pub use property::{NamedProperty, Properties, PropertyKey, PropertySet, PropertyType};
 pub use read_back::{ReadBack, read_back};
 pub use teams::meeting_options_url;
-pub use undo::undo;
+pub use undo::{joined, undo};
 
 /// A meeting of an Exchange calendar.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

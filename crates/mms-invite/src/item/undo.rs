@@ -51,6 +51,30 @@ pub fn undo(
     Ok(Rewritten { content: restored.to_bytes(), changes })
 }
 
+/// Two changes of one item as one, each given by the content before and after it: components that the second one leaves
+/// as they are get what the first one made of them. Content that is no item is the second one's.
+pub fn joined(first: (&[u8], &[u8]), second: (&[u8], &[u8])) -> (Vec<u8>, Vec<u8>) {
+    let items = || {
+        let read = |content: &[u8]| Item::from_bytes(content).ok();
+        Some((read(first.0)?, read(first.1)?, read(second.0)?, read(second.1)?))
+    };
+    let Some((first_was, first_became, mut was, mut became)) = items() else {
+        return (second.0.to_vec(), second.1.to_vec());
+    };
+    for old in &first_was.components {
+        let Some(new) = first_became.component(&old.instance).filter(|new| is_changed(old, new)) else {
+            continue;
+        };
+        let place = |item: &Item| item.components.iter().position(|c| c.instance == old.instance);
+        let (Some(before), Some(after)) = (place(&was), place(&became)) else { continue };
+        if !is_changed(&was.components[before], &became.components[after]) {
+            was.components[before] = old.clone();
+            became.components[after] = new.clone();
+        }
+    }
+    (was.to_bytes(), became.to_bytes())
+}
+
 fn is_changed(was: &Component, became: &Component) -> bool {
     was.body != became.body
         || was.location != became.location

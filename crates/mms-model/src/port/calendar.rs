@@ -96,6 +96,13 @@ pub trait UserCalendar: Send + Sync {
         stamp: Timestamp,
     ) -> Result<Rewritten, PortError>;
 
+    /// Two changes of one event as one, each given by the content before and after it: what a rollback takes back where
+    /// the first one was written in part. What both changed is the second one's. A calendar that writes an event as a
+    /// whole has no first one to keep.
+    fn joined(&self, _first: (&[u8], &[u8]), second: (&[u8], &[u8])) -> (Vec<u8>, Vec<u8>) {
+        (second.0.to_vec(), second.1.to_vec())
+    }
+
     /// The iTIP REQUEST (RFC 5546) that tells attendees of `content`, for iMIP.
     ///
     /// # Errors

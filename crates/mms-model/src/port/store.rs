@@ -122,6 +122,9 @@ pub enum JournalState {
     Planned,
     /// The event holds the change; attendees may still have to be told.
     Written,
+    /// The event may hold a part of the change, as a series does whose master was written and whose exception was not:
+    /// a rollback looks at it, and a new plan is journalled together with what is noted here.
+    Partly,
     /// Done: written and everybody told.
     Closed,
     /// Given up: the event does not hold the change.
@@ -291,7 +294,7 @@ pub trait RequestStore: Send + Sync {
     async fn records_of(&self, id: RequestId, events: &[EventId]) -> Result<Vec<MeetingRecord>, StoreError>;
 
     /// Notes changes ahead of the write, with the mails that will be due. An entry of the same event that is
-    /// [`JournalState::Planned`] or [`JournalState::Abandoned`] is replaced; any other is an error.
+    /// [`JournalState::Planned`], [`JournalState::Partly`] or [`JournalState::Abandoned`] is replaced; any other is an error.
     async fn journal(
         &self,
         lease: &Lease,

@@ -85,7 +85,7 @@ CREATE TABLE journal (
     event   TEXT   NOT NULL,
     uid     TEXT   NOT NULL,
     state   TEXT   NOT NULL CHECK (state IN
-        ('Planned', 'Written', 'Closed', 'Abandoned', 'Undoing', 'Undone', 'RolledBack')),
+        ('Planned', 'Written', 'Partly', 'Closed', 'Abandoned', 'Undoing', 'Undone', 'RolledBack')),
     version TEXT   NOT NULL,
     targets TEXT   NOT NULL,
     record  TEXT   NOT NULL,

@@ -201,11 +201,19 @@ pub(super) const LISTS: [(Role, &str); 3] = [
 ];
 
 fn attendees(item: &Element) -> Vec<Invitee> {
-    let of_list = |(role, list): (Role, &'static str)| {
-        let attendees = item.child(list).into_iter().flat_map(|list| list.all("Attendee"));
-        attendees.filter_map(move |attendee| invitee(attendee, role))
+    LISTS.into_iter().filter_map(|(role, list)| Some((role, item.child(list)?))).flat_map(of_list).collect()
+}
+
+/// A list is written whole. Somebody without an address, or a distribution list of the organizer's own, could not be
+/// written back, so a list with one of them is never written.
+fn of_list((role, list): (Role, &Element)) -> Vec<Invitee> {
+    let is_plain = |attendee: &Element| {
+        let mailbox = attendee.child("Mailbox");
+        mailbox.is_some_and(|m| m.text_of("EmailAddress").is_some() && m.child("ItemId").is_none())
     };
-    LISTS.into_iter().flat_map(of_list).collect()
+    let fixed = !list.all("Attendee").all(is_plain);
+    let invitees = list.all("Attendee").filter_map(|attendee| invitee(attendee, role));
+    invitees.map(|invitee| Invitee { fixed, ..invitee }).collect()
 }
 
 fn invitee(attendee: &Element, role: Role) -> Option<Invitee> {
@@ -224,7 +232,7 @@ fn invitee(attendee: &Element, role: Role) -> Option<Invitee> {
     let routing = mailbox.text_of("RoutingType").filter(|routing| *routing != "SMTP").map(str::to_owned);
     // A mailbox of this Exchange that left it is known by its X.500 name alone, to which nobody compares.
     let routing = routing.or_else(|| (!attendee.address.as_str().contains('@')).then(|| "EX".to_owned()));
-    Some(Invitee { attendee, role, routing })
+    Some(Invitee { attendee, role, routing, fixed: false })
 }
 
 fn time(element: &Element, name: &str) -> Option<Timestamp> {
@@ -293,6 +301,27 @@ mod tests {
     }
 
     #[test]
+    fn a_list_with_somebody_who_could_not_be_written_back_is_fixed() {
+        let list = |more: &str| {
+            let xml = format!(
+                "<CalendarItem><RequiredAttendees><Attendee><Mailbox><EmailAddress>b@x.test</EmailAddress></Mailbox></Attendee>\
+                 <Attendee><Mailbox><Name>C</Name>{more}</Mailbox></Attendee></RequiredAttendees><OptionalAttendees><Attendee>\
+                 <Mailbox><EmailAddress>o@x.test</EmailAddress></Mailbox></Attendee></OptionalAttendees></CalendarItem>"
+            );
+            attendees(&Element::parse(xml.as_bytes()).unwrap())
+        };
+        for more in [
+            "",
+            "<EmailAddress>my@x.test</EmailAddress><MailboxType>PrivateDL</MailboxType><ItemId Id=\"A\"/>",
+        ] {
+            let found = list(more);
+            assert!(found[0].fixed, "{more}");
+            assert!(!found.last().unwrap().fixed, "the other list can be written");
+        }
+        assert!(list("<EmailAddress>c@x.test</EmailAddress>").iter().all(|invitee| !invitee.fixed));
+    }
+
+    #[test]
     fn an_item_becomes_a_component() {
         let event = Event::read(&item(
             "<t:Subject>Budget</t:Subject><t:Sensitivity>Confidential</t:Sensitivity><t:Body BodyType=\"HTML\">&lt;p&gt;x&lt;/p&gt;</t:Body>\
@@ -318,6 +347,7 @@ mod tests {
         let [bob, gone] = component.attendees.as_slice() else { panic!("{:?}", component.attendees) };
         assert_eq!((bob.attendee.participation, bob.routing.as_deref()), (Participation::Accepted, None));
         assert_eq!(gone.routing.as_deref(), Some("EX"), "kept, but nobody whom a mail reaches");
+        assert!(!bob.fixed && !gone.fixed);
         assert_eq!(component.connector.get(CHANGE_KEY).map(String::as_str), Some("K"));
     }
 

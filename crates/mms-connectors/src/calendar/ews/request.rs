@@ -174,8 +174,8 @@ fn fields_of(changes: &Changes) -> String {
         None => {}
     }
     for (role, list) in LISTS {
-        let attendees: String =
-            changes.attendees.iter().flatten().filter(|i| i.role == role).map(attendee).collect();
+        let invitees = || changes.attendees.iter().flatten().filter(|invitee| invitee.role == role);
+        let attendees: String = invitees().filter(|_| !invitees().any(|i| i.fixed)).map(attendee).collect();
         if !attendees.is_empty() {
             fields += &set(&format!("calendar:{list}"), format!("<t:{list}>{attendees}</t:{list}>"));
         }
@@ -258,11 +258,13 @@ mod tests {
             },
             role,
             routing: routing.map(str::to_owned),
+            fixed: role == Role::Optional,
         };
         let attendees = vec![
             invitee("a@x.test", Role::Required, None),
             invitee("/o=x/cn=gone", Role::Required, Some("EX")),
             invitee("room@x.test", Role::Resource, None),
+            invitee("stays@x.test", Role::Optional, None),
         ];
         let request = fields_of(&Changes { attendees: Some(attendees), ..changes() });
         let xml = format!("<r xmlns:t=\"t\">{request}</r>");

@@ -260,7 +260,7 @@ fn invitee(json: &Value) -> Invitee {
     let kind = text(json, "type");
     let role = TYPES.iter().find(|(_, name)| Some(*name) == kind).map(|(role, _)| *role).unwrap_or_default();
     let routing = (!attendee.address.as_str().contains('@')).then(|| "EX".to_owned());
-    Invitee { attendee, role, routing }
+    Invitee { attendee, role, routing, fixed: false }
 }
 
 /// A `dateTimeTimeZone`. Without a `Prefer` for time zones Graph writes UTC; a zone that is not known here makes no

@@ -5,10 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use mms_invite::item::{Changes, Invitee, Item, PropertyType};
+use mms_invite::item::{Changes, Component, Invitee, Item, PropertyType};
 use mms_invite::recognise::BodyFormat;
 use mms_model::port::{Update, Updated};
-use mms_model::{Attendee, AttendeeChoice, Clock as _, Code, ErrorKind, InstanceId, PortError, SystemClock};
+use mms_model::{
+    Address, Attendee, AttendeeChoice, Clock as _, Code, ErrorKind, InstanceId, PortError, SystemClock,
+};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -28,6 +30,8 @@ struct Job {
     told: u32,
     /// What of the day's budget it took.
     spent: u32,
+    /// How many recipients the writes have that were taken.
+    mailed: u32,
     state: State,
 }
 
@@ -80,6 +84,7 @@ impl GraphUserCalendar {
             etags: HashMap::new(),
             told: 0,
             spent: 0,
+            mailed: 0,
             state: State::Going,
         };
         match Item::from_bytes(&job.update.content) {
@@ -100,16 +105,17 @@ impl GraphUserCalendar {
         job
     }
 
+    /// Who is mailed when a component is written.
+    fn mailed<'c>(&'c self, component: &'c Component) -> impl Iterator<Item = &'c Address> {
+        let invitees = component.attendees.iter().filter(|invitee| invitee.routing.is_none());
+        invitees.map(|invitee| &invitee.attendee.address).filter(|address| !self.owner.owns(address))
+    }
+
     /// How many people hear of it, and how many recipients its mails have: Exchange mails once for each component that
     /// is written.
     fn recipients(&self, job: &Job) -> (u32, u32) {
         let written = job.changes.iter().filter_map(|c| job.item.component(&c.instance));
-        let mailed: Vec<_> = written
-            .flat_map(|component| &component.attendees)
-            .filter(|invitee| invitee.routing.is_none())
-            .map(|invitee| &invitee.attendee.address)
-            .filter(|address| !self.owner.owns(address))
-            .collect();
+        let mailed: Vec<_> = written.flat_map(|component| self.mailed(component)).collect();
         let count = |all: usize| u32::try_from(all).unwrap_or(u32::MAX);
         let people: HashSet<_> = mailed.iter().collect();
         (count(people.len()), count(mailed.len()))
@@ -182,7 +188,11 @@ impl GraphUserCalendar {
         for (place, reply) in due.into_iter().zip(replies) {
             let Some(job) = jobs.get_mut(place) else { continue };
             match outcome(reply) {
-                Outcome::Taken => {}
+                Outcome::Taken => {
+                    let written = job.changes.get(round).and_then(|c| job.item.component(&c.instance));
+                    let mailed = written.map_or(0, |component| self.mailed(component).count());
+                    job.mailed = job.mailed.saturating_add(u32::try_from(mailed).unwrap_or(u32::MAX));
+                }
                 Outcome::Changed(error) => {
                     tracing::debug!(subject = subject(&job.item), %error, "another version");
                     changed.push(place);
@@ -254,13 +264,13 @@ impl GraphUserCalendar {
         found: &mut HashMap<String, Result<Option<Event>, PortError>>,
     ) -> Result<Updated, PortError> {
         let ids = job.ids();
-        let Job { item, update, told, spent, state, .. } = job;
+        let Job { item, update, told, spent, mailed, state, .. } = job;
         let unclear = match state {
             State::Going => None,
             State::Unclear(error) => Some(error),
             State::Failed(error) => {
                 // What was not written told nobody.
-                self.budget.refund(&self.mailbox, spent, SystemClock.now());
+                self.budget.refund(&self.mailbox, spent.saturating_sub(mailed), SystemClock.now());
                 return Err(error);
             }
         };
