@@ -28,7 +28,7 @@ from msgraph.generated.users.item.online_meetings.create_or_get.create_or_get_po
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 
-from support.mms import ROOT, Mms
+from support.mms import ROOT, Mms, eventually
 from support.sandbox import Sandbox
 from support.servers import DavMail
 
@@ -576,6 +576,22 @@ def test_people_who_moved_between_tenants_are_invited_under_their_new_address(tm
     mms.run("rollback", sandbox.address(1))
     for item in sandbox.mailbox(1).calendar.all():
         assert invited(item) == invited(before[item.uid]), domain
+
+
+def test_a_killed_migration_is_rolled_back(tmp_path, sandbox):
+    before = {item.uid: item.body for item in sandbox.mailbox(1).calendar.all()}
+    mms = Mms(tmp_path)
+    mms.exchange(sandbox, cloud=[], office=[1])
+    mms.write()
+    sandbox.faults(latency_ms=300)
+    process = mms.start("migrate", sandbox.address(1), "--to", "Teams")
+    assert eventually(lambda: sandbox.mails())
+    process.kill()
+    process.communicate()
+    sandbox.faults(latency_ms=0)
+    mms.run("rollback", sandbox.address(1))
+    assert {item.uid: item.body for item in sandbox.mailbox(1).calendar.all()} == before
+    assert mms.status()[0]["State"] == "Failed", "and nobody goes on with it"
 
 
 def test_current_refreshes_teams_meetings_where_they_are(tmp_path, sandbox):

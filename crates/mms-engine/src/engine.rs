@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mms_model::port::{
-    Calendar, Directory, InvitationSender, Lease, MeetingPlatform, RequestFilter, RequestStore, StoreError,
-    UserCalendar,
+    Calendar, Directory, Finish, InvitationSender, Lease, MeetingPlatform, RequestFilter, RequestStore,
+    StoreError, UserCalendar,
 };
 use mms_model::{
     Attempt, Clock, Code, Counts, ErrorKind, EventId, IdSource, Identity, MeetingRecord, MigrationRequest,
@@ -222,11 +222,12 @@ impl Engine {
         Ok(self.store.records(id, after, limit).await?)
     }
 
-    /// Cancels a request that is pending.
+    /// Cancels a request that is pending, or whose worker has died.
     ///
     /// # Errors
-    /// There is none, or it is not pending any more.
+    /// There is none, it has ended, or somebody works on it.
     pub async fn cancel(&self, id: RequestId, by: &str) -> Result<MigrationRequest, EngineError> {
+        self.hand_back_of_the_dead(id).await?;
         if self.store.cancel(id, by, self.clock.now()).await? {
             return self.request(id).await;
         }
@@ -237,6 +238,17 @@ impl Engine {
             "it is in progress; what was migrated can be rolled back when it has ended"
         };
         Err(EngineError::NotAvailable(id, why))
+    }
+
+    /// Makes a request pending whose worker died in the middle of it.
+    async fn hand_back_of_the_dead(&self, id: RequestId) -> Result<(), EngineError> {
+        if self.request(id).await?.state == State::InProgress
+            && let Some((request, lease)) = self.claim_now(id).await?
+        {
+            let message = &request.last_message;
+            self.store.finish(&lease, Finish::HandedBack, request.counts, message, self.clock.now()).await?;
+        }
+        Ok(())
     }
 
     /// Forgets originals and history older than the settings keep them; returns how many rows went.

@@ -88,15 +88,18 @@ async fn find(installation: &Installation, arguments: &Arguments) -> Result<Foun
         filter.user = Some(installation.directory.resolve(identity).await?.id);
     }
     let requests = installation.store.list(&filter).await.map_err(wiring::store_failure)?;
-    if requests.iter().any(|request| request.state == State::InProgress) {
-        return Err(Failure::failed(
-            "a migration of this user is in progress: wait for its end, then run this again",
-        ));
+    for request in requests.iter().filter(|request| request.state == State::InProgress) {
+        // One whose process was killed can be taken back; one that somebody works on cannot.
+        if installation.engine.cancel(request.id, &administrator()).await.is_err() {
+            return Err(Failure::failed(
+                "a migration of this user is in progress: wait for its end, then run this again",
+            ));
+        }
     }
     // A run that found everything in place has nothing to take back; the one before it has.
-    use JournalState::{Closed, Partly, RolledBack, Undoing, Undone, Written};
+    use JournalState::{Closed, Partly, Planned, RolledBack, Undoing, Undone, Written};
     if let Some(request) =
-        with_entries(installation, &requests, &[Written, Partly, Closed, Undoing, Undone]).await?
+        with_entries(installation, &requests, &[Planned, Written, Partly, Closed, Undoing, Undone]).await?
     {
         return Ok(Found::ToTakeBack(request));
     }
