@@ -578,6 +578,17 @@ def test_people_who_moved_between_tenants_are_invited_under_their_new_address(tm
         assert invited(item) == invited(before[item.uid]), domain
 
 
+def test_who_was_not_told_of_a_migration_is_not_told_of_its_rollback(tmp_path, sandbox):
+    before = {item.uid: item.body for item in sandbox.mailbox(1).calendar.all()}
+    mms = Mms(tmp_path)
+    mms.exchange(sandbox, cloud=[], office=[1])
+    mms.write()
+    mms.run("migrate", sandbox.address(1), "--to", "Teams", "--notify", "none")
+    mms.run("rollback", sandbox.address(1))
+    assert {item.uid: item.body for item in sandbox.mailbox(1).calendar.all()} == before
+    assert not sandbox.mails()
+
+
 def test_a_killed_migration_is_rolled_back(tmp_path, sandbox):
     before = {item.uid: item.body for item in sandbox.mailbox(1).calendar.all()}
     mms = Mms(tmp_path)

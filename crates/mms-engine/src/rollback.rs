@@ -5,8 +5,8 @@ use mms_model::port::{
     JournalEntry, JournalState, Lease, Scheduling, StoreError, UndoEntry, Update, UserCalendar,
 };
 use mms_model::{
-    Code, ErrorKind, EventId, Meeting, MeetingOutcome, MeetingRecord, MigrationRequest, PortError, RequestId,
-    User,
+    AttendeeChoice, Code, ErrorKind, EventId, Meeting, MeetingOutcome, MeetingRecord, MigrationRequest,
+    PortError, RequestId, User,
 };
 
 use crate::engine::{Engine, worker_name};
@@ -234,6 +234,8 @@ impl Undoer<'_> {
                 return self.close_silently(entry).await.map(Restored::Now);
             }
             let server = self.calendar.scheduling() == Scheduling::Server;
+            // Whom the server was not to tell of the new link need not hear that it is gone.
+            let quiet = server && entry.state == JournalState::Closed && entry.record.attendees_told == 0;
             let tell = if server { Vec::new() } else { self.preparation.addressees(&current) };
             if !tell.is_empty() && self.engine.connectors.sender.is_none() {
                 return Err(PortError::permanent(
@@ -253,7 +255,7 @@ impl Undoer<'_> {
                 id: entry.event.clone(),
                 version: current.version.clone(),
                 content: restored.content.clone(),
-                notify: self.engine.settings.notify,
+                notify: if quiet { AttendeeChoice::None } else { self.engine.settings.notify },
             };
             match self.calendar.update(vec![update]).await.into_iter().next() {
                 Some(Ok(_)) => {
