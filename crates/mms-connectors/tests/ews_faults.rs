@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use mms_connectors::calendar::ews::EwsCalendar;
@@ -195,5 +196,28 @@ async fn what_is_no_answer_of_exchange_is_an_error_that_names_the_mailbox() {
             "{body}: {error}"
         );
         assert!(error.message.contains("a@contoso.example"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_busy_server_that_asks_for_next_to_no_pause_is_not_asked_without_one() {
+    for (milliseconds, most) in [(0, 1), (1, 3)] {
+        let server = MockServer::start().await;
+        let fault = format!(
+            "<s:Envelope><s:Body><s:Fault><faultstring>busy</faultstring><detail><e:ResponseCode>ErrorServerBusy</e:ResponseCode>\
+             <t:MessageXml><t:Value Name=\"BackOffMilliseconds\">{milliseconds}</t:Value></t:MessageXml></detail></s:Fault>\
+             </s:Body></s:Envelope>"
+        );
+        let answer = ResponseTemplate::new(500).set_body_raw(fault, "text/xml");
+        Mock::given(any()).respond_with(answer).mount(&server).await;
+        let calendar = open(&server).await;
+        let mut pages = calendar.meetings("2026-11-23T10:00:00Z".parse::<Timestamp>().unwrap());
+        let listed = tokio::time::timeout(Duration::from_secs(2), pages.next()).await;
+        if let Ok(listed) = listed {
+            let error = listed.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::RetryAfter(Duration::from_secs(60)), "{error}");
+        }
+        let asked = server.received_requests().await.unwrap().len();
+        assert!((1..=most).contains(&asked), "{milliseconds} ms: {asked} requests in two seconds");
     }
 }
