@@ -16,6 +16,11 @@ impl Patience {
         Self { left: IN_ALL, pause: FIRST_PAUSE }
     }
 
+    /// What is left of it.
+    pub(crate) fn left(&self) -> Duration {
+        self.left
+    }
+
     /// Waits as long as the server says; where it says nothing, or less than a pause of one's own, longer each time and
     /// not in step with others. False where that would be too long: no server makes a request go round without a pause.
     pub(crate) async fn wait(&mut self, asked: Option<Duration>) -> bool {
