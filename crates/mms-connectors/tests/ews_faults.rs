@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -48,7 +49,9 @@ impl Respond for Exchange {
                 .collect();
             ("FindItem", message("FindItem", &root(&format!("<t:Items>{slim}</t:Items>"))))
         } else {
-            ("GetItem", self.items.concat())
+            let is_asked = |n: &usize| asked.contains(&format!("ItemId Id=\"{n:03}\""));
+            let found = (0..self.items.len()).filter(is_asked).filter_map(|n| self.items.get(n).cloned());
+            ("GetItem", found.collect())
         };
         let xml = format!(
             "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body \
@@ -56,6 +59,11 @@ impl Respond for Exchange {
              </m:ResponseMessages></m:{operation}Response></s:Body></s:Envelope>",
             self.namespace
         );
+        let mut xml = xml.into_bytes();
+        // Stands for what is no UTF-8.
+        for byte in xml.iter_mut().filter(|byte| **byte == 0x1A) {
+            *byte = 0xFF;
+        }
         ResponseTemplate::new(200).set_body_raw(xml, "text/xml")
     }
 }
@@ -139,6 +147,53 @@ async fn an_item_that_cannot_be_read_is_an_error_of_its_own_and_the_others_go_on
     let [(id, error)] = errors.as_slice() else { panic!("{read:?}") };
     assert_eq!(id.0, "001");
     assert!(error.message.contains("ErrorCorruptData") && error.message.contains("Corrupt data."), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_that_one_item_makes_unreadable_is_asked_for_without_it() {
+    // Bytes that are no UTF-8, markup that does not end, and no answer at all.
+    for poison in [item(7, "<t:Location>\u{1A}\u{1A}</t:Location>"), item(7, "<t:Location>"), String::new()] {
+        let mut items: Vec<String> = (0..20).map(good).collect();
+        items[7] = poison.clone();
+        let read = read(items).await.unwrap();
+        assert_eq!(
+            read.iter().filter(|meeting| meeting.as_ref().is_ok_and(is_online)).count(),
+            19,
+            "{read:?}"
+        );
+        let errors: Vec<_> = read.iter().filter_map(|meeting| meeting.as_ref().err()).collect();
+        let [(id, error)] = errors.as_slice() else { panic!("{read:?}") };
+        assert_eq!(
+            (id.0.as_str(), error.kind, error.code),
+            ("007", ErrorKind::Permanent, Code::UnreadableEvent)
+        );
+        // Where it is the only item of its page, too.
+        let read = self::read(vec![poison.replace("007", "000")]).await.unwrap();
+        let [Err((_, error))] = read.as_slice() else { panic!("{read:?}") };
+        assert_eq!((error.kind, error.code), (ErrorKind::Permanent, Code::UnreadableEvent), "{error}");
+    }
+}
+
+/// Answers what it should until it is to read items, and then nonsense to everything.
+struct Breaking(Exchange, AtomicBool);
+
+impl Respond for Breaking {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        if String::from_utf8_lossy(&request.body).contains("<m:GetItem>") {
+            self.1.store(true, Ordering::Relaxed);
+        }
+        if self.1.load(Ordering::Relaxed) {
+            return ResponseTemplate::new(200).set_body_raw("<html>Sign in</html>", "text/html");
+        }
+        self.0.respond(request)
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_answers_nothing_any_more_stops_the_mailbox() {
+    let exchange = Exchange { items: (0..20).map(good).collect(), namespace: NAMESPACE };
+    let error = read_from(Breaking(exchange, AtomicBool::new(false))).await.unwrap_err();
+    assert_eq!((error.kind, error.code), (ErrorKind::Retry, Code::CalendarServerError), "{error}");
 }
 
 #[tokio::test]
