@@ -186,6 +186,24 @@ async fn a_series_moves_with_its_exceptions_whose_versions_follow_the_master() {
 }
 
 #[tokio::test]
+async fn instances_that_go_round_in_a_circle_are_an_error_of_their_series() {
+    let server = GraphServer::start([series("S"), event("A")]).await;
+    server.go_round();
+    let calendar = open(&server).await;
+    let page = calendar.meetings(now()).next().await.unwrap().unwrap();
+    let (read, failed): (Vec<_>, Vec<_>) = page.into_iter().partition(Result::is_ok);
+    assert_eq!(read.into_iter().map(|m| m.unwrap().id.0).collect::<Vec<_>>(), ["A"]);
+    let [Err((id, error))] = failed.as_slice() else { panic!("{failed:?}") };
+    assert_eq!(
+        (id.0.as_str(), error.kind, error.code),
+        ("S", ErrorKind::Permanent, Code::CalendarServerError)
+    );
+    assert!(error.message.contains("circle"), "{error}");
+    // Token, calendars, listing, the batch, and the same page twice.
+    assert_eq!(server.requests(), 6);
+}
+
+#[tokio::test]
 async fn a_series_whose_occurrences_are_over_is_passed_over_and_one_with_an_exception_ahead_is_not() {
     let mut over = series("S");
     over["recurrence"]["range"] =
