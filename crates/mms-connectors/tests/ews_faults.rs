@@ -174,6 +174,17 @@ async fn an_answer_that_one_item_makes_unreadable_is_asked_for_without_it() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_about_another_item_is_none_for_the_one_that_was_asked_for() {
+    let read = read(vec![good(1), good(0), good(2)]).await.unwrap();
+    let subjects: Vec<_> = read.iter().flatten().map(|meeting| meeting.subject.as_str()).collect();
+    assert_eq!(subjects, ["Meeting 2"]);
+    let errors: Vec<_> = read.iter().filter_map(|meeting| meeting.as_ref().err()).collect();
+    let ids: Vec<_> = errors.iter().map(|(id, error)| (id.0.as_str(), error.kind, error.code)).collect();
+    let unreadable = |id| (id, ErrorKind::Permanent, Code::UnreadableEvent);
+    assert_eq!(ids, [unreadable("000"), unreadable("001")]);
+}
+
 /// Answers what it should until it is to read items, and then nonsense to everything.
 struct Breaking(Exchange, AtomicBool);
 

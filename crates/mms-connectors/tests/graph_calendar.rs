@@ -18,8 +18,8 @@ use mms_invite::render::Templates;
 use mms_invite::rewrite::Editor;
 use mms_model::port::{Calendar as _, ReadBack, Update, Updated, UserCalendar};
 use mms_model::{
-    Address, AttendeeChoice, Code, ErrorKind, InstanceId, JoinInformation, Meeting, Platform, PortError,
-    Recognition, Replacement, Rewrite, User,
+    Address, AttendeeChoice, Code, ErrorKind, EventId, InstanceId, JoinInformation, Meeting, Platform,
+    PortError, Recognition, Replacement, Rewrite, User,
 };
 use serde_json::json;
 
@@ -183,6 +183,16 @@ async fn a_series_moves_with_its_exceptions_whose_versions_follow_the_master() {
     for id in ["S", "X1", "X2", "A"] {
         assert!(server.event(id)["body"]["content"].as_str().unwrap().contains("19%3ameeting"), "{id}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_about_another_event_is_none_for_the_one_that_was_asked_for() {
+    let server = GraphServer::start([event("A"), event("B")]).await;
+    let calendar = open(&server).await;
+    server.edit("A", |event| event["id"] = json!("B"));
+    let error = calendar.get(&EventId("A".to_owned()), now()).await.unwrap_err();
+    assert_eq!((error.kind, error.code), (ErrorKind::Permanent, Code::UnreadableEvent), "{error}");
+    assert!(calendar.get(&EventId("B".to_owned()), now()).await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use super::event::{CHANGE_KEY, Event, Kind};
 use super::failure::EwsError;
 use super::request;
 use super::user_calendar::EwsUserCalendar;
+use crate::calendar::exchange::ID;
 use crate::calendar::exchange_calendar::ReadMeeting;
 use crate::transport::TransportError;
 
@@ -106,7 +107,7 @@ impl EwsUserCalendar {
                     most = (most * 2).min(limit);
                     for (id, message) in batch.into_iter().zip(messages) {
                         let event = match message {
-                            Ok(message) => self.event(&message),
+                            Ok(message) => self.event(&id, &message),
                             Err(error) if is_gone(&error) => Ok(None),
                             Err(error) => Err(self.failure(error, "reading an item")),
                         };
@@ -123,10 +124,16 @@ impl EwsUserCalendar {
         self.client.call(&self.mailbox, Request::Read, &request::get_folders()).await.is_ok()
     }
 
-    fn event(&self, message: &super::xml::Element) -> Result<Option<Event>, PortError> {
+    fn event(&self, id: &str, message: &super::xml::Element) -> Result<Option<Event>, PortError> {
         let item = message.child("Items").and_then(|items| items.children.first());
         let event = item.filter(|item| item.name == "CalendarItem").and_then(Event::read);
-        event.map(Some).ok_or_else(|| self.unreadable(format_args!("is no calendar item")))
+        let event = event.ok_or_else(|| self.unreadable(format_args!("is no calendar item")))?;
+        // GetItem echoes the Id exactly as it was asked for (the ChangeKey may be a later one). Answers are matched by
+        // their place alone: one about another item would be taken for this.
+        match event.component.connector.get(ID) {
+            Some(read) if read == id => Ok(Some(event)),
+            _ => Err(self.unreadable(format_args!("is about another item"))),
+        }
     }
 
     fn unreadable(&self, why: std::fmt::Arguments<'_>) -> PortError {

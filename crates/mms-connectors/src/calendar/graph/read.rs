@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::event::{self, ETAG, Event, FIELDS, INSTANCE_FIELDS, Instance, Kind};
 use super::user_calendar::GraphUserCalendar;
+use crate::calendar::exchange::ID;
 use crate::calendar::exchange_calendar::ReadMeeting;
 use crate::graph::{GraphError, SubReply, SubRequest, path, query};
 
@@ -156,13 +157,21 @@ impl GraphUserCalendar {
 
     fn event(&self, id: &str, reply: Result<SubReply, GraphError>) -> Result<Option<Event>, PortError> {
         match reply {
-            Ok(reply) => match Event::read(reply.body) {
-                Some(event) => Ok(Some(event)),
-                None => Err(PortError::permanent(
-                    Code::UnreadableEvent,
-                    format!("Graph's answer for the event {id} in the mailbox {} is no event", self.mailbox),
-                )),
-            },
+            Ok(reply) => {
+                let unreadable = |what: &str| {
+                    let what = format!(
+                        "Graph's answer for the event {id} in the mailbox {} is {what}",
+                        self.mailbox
+                    );
+                    PortError::permanent(Code::UnreadableEvent, what)
+                };
+                let event = Event::read(reply.body).ok_or_else(|| unreadable("no event"))?;
+                // An immutable id is answered as it was asked for.
+                match event.component.connector.get(ID) {
+                    Some(read) if read == id => Ok(Some(event)),
+                    _ => Err(unreadable("another event")),
+                }
+            }
             Err(error) if matches!(error.status(), Some(404 | 410)) => Ok(None),
             Err(error) => Err(self.failure(error, "reading an event")),
         }
