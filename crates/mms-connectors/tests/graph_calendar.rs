@@ -196,6 +196,28 @@ async fn an_answer_about_another_event_is_none_for_the_one_that_was_asked_for() 
 }
 
 #[tokio::test]
+async fn a_location_without_a_name_is_written_back_with_the_others() {
+    let mut with_rooms = event("A");
+    with_rooms["location"] = json!({"displayName": "Skype Meeting"});
+    with_rooms["locations"] = json!([
+        {"displayName": null, "locationType": "conferenceRoom", "locationUri": "room@contoso.example"},
+        {"displayName": "Skype Meeting", "locationType": "default"},
+        {"locationType": "streetAddress", "address": {"city": "Berlin"}},
+    ]);
+    let server = GraphServer::start([with_rooms]).await;
+    let calendar = open(&server).await;
+    migrate(&*calendar).await.remove(0).unwrap();
+    assert_eq!(
+        server.event("A")["locations"],
+        json!([
+            {"displayName": "", "locationType": "conferenceRoom", "locationUri": "room@contoso.example"},
+            {"displayName": "Microsoft Teams Meeting", "locationType": "default"},
+            {"displayName": "", "locationType": "streetAddress", "address": {"city": "Berlin"}},
+        ])
+    );
+}
+
+#[tokio::test]
 async fn instances_that_go_round_in_a_circle_are_an_error_of_their_series() {
     let server = GraphServer::start([series("S"), event("A")]).await;
     server.go_round();
