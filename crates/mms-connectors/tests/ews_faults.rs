@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use mms_connectors::calendar::ews::EwsCalendar;
@@ -47,7 +49,9 @@ impl Respond for Exchange {
                 .collect();
             ("FindItem", message("FindItem", &root(&format!("<t:Items>{slim}</t:Items>"))))
         } else {
-            ("GetItem", self.items.concat())
+            let is_asked = |n: &usize| asked.contains(&format!("ItemId Id=\"{n:03}\""));
+            let found = (0..self.items.len()).filter(is_asked).filter_map(|n| self.items.get(n).cloned());
+            ("GetItem", found.collect())
         };
         let xml = format!(
             "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body \
@@ -55,6 +59,11 @@ impl Respond for Exchange {
              </m:ResponseMessages></m:{operation}Response></s:Body></s:Envelope>",
             self.namespace
         );
+        let mut xml = xml.into_bytes();
+        // Stands for what is no UTF-8.
+        for byte in xml.iter_mut().filter(|byte| **byte == 0x1A) {
+            *byte = 0xFF;
+        }
         ResponseTemplate::new(200).set_body_raw(xml, "text/xml")
     }
 }
@@ -141,6 +150,64 @@ async fn an_item_that_cannot_be_read_is_an_error_of_its_own_and_the_others_go_on
 }
 
 #[tokio::test]
+async fn an_answer_that_one_item_makes_unreadable_is_asked_for_without_it() {
+    // Bytes that are no UTF-8, markup that does not end, and no answer at all.
+    for poison in [item(7, "<t:Location>\u{1A}\u{1A}</t:Location>"), item(7, "<t:Location>"), String::new()] {
+        let mut items: Vec<String> = (0..20).map(good).collect();
+        items[7] = poison.clone();
+        let read = read(items).await.unwrap();
+        assert_eq!(
+            read.iter().filter(|meeting| meeting.as_ref().is_ok_and(is_online)).count(),
+            19,
+            "{read:?}"
+        );
+        let errors: Vec<_> = read.iter().filter_map(|meeting| meeting.as_ref().err()).collect();
+        let [(id, error)] = errors.as_slice() else { panic!("{read:?}") };
+        assert_eq!(
+            (id.0.as_str(), error.kind, error.code),
+            ("007", ErrorKind::Permanent, Code::UnreadableEvent)
+        );
+        // Where it is the only item of its page, too.
+        let read = self::read(vec![poison.replace("007", "000")]).await.unwrap();
+        let [Err((_, error))] = read.as_slice() else { panic!("{read:?}") };
+        assert_eq!((error.kind, error.code), (ErrorKind::Permanent, Code::UnreadableEvent), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_about_another_item_is_none_for_the_one_that_was_asked_for() {
+    let read = read(vec![good(1), good(0), good(2)]).await.unwrap();
+    let subjects: Vec<_> = read.iter().flatten().map(|meeting| meeting.subject.as_str()).collect();
+    assert_eq!(subjects, ["Meeting 2"]);
+    let errors: Vec<_> = read.iter().filter_map(|meeting| meeting.as_ref().err()).collect();
+    let ids: Vec<_> = errors.iter().map(|(id, error)| (id.0.as_str(), error.kind, error.code)).collect();
+    let unreadable = |id| (id, ErrorKind::Permanent, Code::UnreadableEvent);
+    assert_eq!(ids, [unreadable("000"), unreadable("001")]);
+}
+
+/// Answers what it should until it is to read items, and then nonsense to everything.
+struct Breaking(Exchange, AtomicBool);
+
+impl Respond for Breaking {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        if String::from_utf8_lossy(&request.body).contains("<m:GetItem>") {
+            self.1.store(true, Ordering::Relaxed);
+        }
+        if self.1.load(Ordering::Relaxed) {
+            return ResponseTemplate::new(200).set_body_raw("<html>Sign in</html>", "text/html");
+        }
+        self.0.respond(request)
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_answers_nothing_any_more_stops_the_mailbox() {
+    let exchange = Exchange { items: (0..20).map(good).collect(), namespace: NAMESPACE };
+    let error = read_from(Breaking(exchange, AtomicBool::new(false))).await.unwrap_err();
+    assert_eq!((error.kind, error.code), (ErrorKind::Retry, Code::CalendarServerError), "{error}");
+}
+
+#[tokio::test]
 async fn enumerations_of_tomorrow_and_events_without_organizer_are_read_with_care() {
     let odd = item(
         1,
@@ -195,5 +262,28 @@ async fn what_is_no_answer_of_exchange_is_an_error_that_names_the_mailbox() {
             "{body}: {error}"
         );
         assert!(error.message.contains("a@contoso.example"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_busy_server_that_asks_for_next_to_no_pause_is_not_asked_without_one() {
+    for (milliseconds, most) in [(0, 1), (1, 3)] {
+        let server = MockServer::start().await;
+        let fault = format!(
+            "<s:Envelope><s:Body><s:Fault><faultstring>busy</faultstring><detail><e:ResponseCode>ErrorServerBusy</e:ResponseCode>\
+             <t:MessageXml><t:Value Name=\"BackOffMilliseconds\">{milliseconds}</t:Value></t:MessageXml></detail></s:Fault>\
+             </s:Body></s:Envelope>"
+        );
+        let answer = ResponseTemplate::new(500).set_body_raw(fault, "text/xml");
+        Mock::given(any()).respond_with(answer).mount(&server).await;
+        let calendar = open(&server).await;
+        let mut pages = calendar.meetings("2026-11-23T10:00:00Z".parse::<Timestamp>().unwrap());
+        let listed = tokio::time::timeout(Duration::from_secs(2), pages.next()).await;
+        if let Ok(listed) = listed {
+            let error = listed.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::RetryAfter(Duration::from_secs(60)), "{error}");
+        }
+        let asked = server.received_requests().await.unwrap().len();
+        assert!((1..=most).contains(&asked), "{milliseconds} ms: {asked} requests in two seconds");
     }
 }

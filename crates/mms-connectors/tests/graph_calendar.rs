@@ -18,8 +18,8 @@ use mms_invite::render::Templates;
 use mms_invite::rewrite::Editor;
 use mms_model::port::{Calendar as _, ReadBack, Update, Updated, UserCalendar};
 use mms_model::{
-    Address, AttendeeChoice, Code, ErrorKind, InstanceId, JoinInformation, Meeting, Platform, PortError,
-    Recognition, Replacement, Rewrite, User,
+    Address, AttendeeChoice, Code, ErrorKind, EventId, InstanceId, JoinInformation, Meeting, Platform,
+    PortError, Recognition, Replacement, Rewrite, User,
 };
 use serde_json::json;
 
@@ -183,6 +183,56 @@ async fn a_series_moves_with_its_exceptions_whose_versions_follow_the_master() {
     for id in ["S", "X1", "X2", "A"] {
         assert!(server.event(id)["body"]["content"].as_str().unwrap().contains("19%3ameeting"), "{id}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_about_another_event_is_none_for_the_one_that_was_asked_for() {
+    let server = GraphServer::start([event("A"), event("B")]).await;
+    let calendar = open(&server).await;
+    server.edit("A", |event| event["id"] = json!("B"));
+    let error = calendar.get(&EventId("A".to_owned()), now()).await.unwrap_err();
+    assert_eq!((error.kind, error.code), (ErrorKind::Permanent, Code::UnreadableEvent), "{error}");
+    assert!(calendar.get(&EventId("B".to_owned()), now()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_location_without_a_name_is_written_back_with_the_others() {
+    let mut with_rooms = event("A");
+    with_rooms["location"] = json!({"displayName": "Skype Meeting"});
+    with_rooms["locations"] = json!([
+        {"displayName": null, "locationType": "conferenceRoom", "locationUri": "room@contoso.example"},
+        {"displayName": "Skype Meeting", "locationType": "default"},
+        {"locationType": "streetAddress", "address": {"city": "Berlin"}},
+    ]);
+    let server = GraphServer::start([with_rooms]).await;
+    let calendar = open(&server).await;
+    migrate(&*calendar).await.remove(0).unwrap();
+    assert_eq!(
+        server.event("A")["locations"],
+        json!([
+            {"displayName": "", "locationType": "conferenceRoom", "locationUri": "room@contoso.example"},
+            {"displayName": "Microsoft Teams Meeting", "locationType": "default"},
+            {"displayName": "", "locationType": "streetAddress", "address": {"city": "Berlin"}},
+        ])
+    );
+}
+
+#[tokio::test]
+async fn instances_that_go_round_in_a_circle_are_an_error_of_their_series() {
+    let server = GraphServer::start([series("S"), event("A")]).await;
+    server.go_round();
+    let calendar = open(&server).await;
+    let page = calendar.meetings(now()).next().await.unwrap().unwrap();
+    let (read, failed): (Vec<_>, Vec<_>) = page.into_iter().partition(Result::is_ok);
+    assert_eq!(read.into_iter().map(|m| m.unwrap().id.0).collect::<Vec<_>>(), ["A"]);
+    let [Err((id, error))] = failed.as_slice() else { panic!("{failed:?}") };
+    assert_eq!(
+        (id.0.as_str(), error.kind, error.code),
+        ("S", ErrorKind::Permanent, Code::CalendarServerError)
+    );
+    assert!(error.message.contains("circle"), "{error}");
+    // Token, calendars, listing, the batch, and the same page twice.
+    assert_eq!(server.requests(), 6);
 }
 
 #[tokio::test]

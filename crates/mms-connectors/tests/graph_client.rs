@@ -72,6 +72,38 @@ async fn a_throttled_batch_is_sent_again_and_a_long_wait_is_told() {
 }
 
 #[tokio::test]
+async fn a_server_that_names_no_pause_or_one_that_is_over_is_not_asked_without_one() {
+    for header in ["0", "Mon, 23 Nov 2020 09:00:00 GMT"] {
+        let server = server().await;
+        let throttled = |request: &Request, header: &str| {
+            let batch: Value = serde_json::from_slice(&request.body).unwrap();
+            let id = &batch["requests"][0]["id"];
+            let one = json!({"id": id, "status": 429, "headers": {"Retry-After": header}, "body": {}});
+            ResponseTemplate::new(200).set_body_json(json!({"responses": [one]}))
+        };
+        Mock::given(path("/v1.0/$batch"))
+            .respond_with(move |r: &Request| throttled(r, header))
+            .mount(&server)
+            .await;
+        Mock::given(path("/v1.0/busy"))
+            .respond_with(ResponseTemplate::new(429).insert_header("Retry-After", header))
+            .mount(&server)
+            .await;
+        let client = client(&server);
+        let asking = async {
+            tokio::join!(client.get("/busy", &[], None), client.batch(vec![SubRequest::get("/a")], None))
+        };
+        // It goes on for half a minute; two seconds show whether there are pauses.
+        assert!(tokio::time::timeout(Duration::from_secs(2), asking).await.is_err());
+        let asked = server.received_requests().await.unwrap();
+        for end in ["/busy", "/$batch"] {
+            let count = asked.iter().filter(|r| r.url.path().ends_with(end)).count();
+            assert!((2..=3).contains(&count), "{header}: {count} requests to {end} in two seconds");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_token_goes_to_no_other_server() {
     let (server, other) = (server().await, MockServer::start().await);
     let error = client(&server).get(&format!("{}/v1.0/next", other.uri()), &[], None).await.unwrap_err();

@@ -13,15 +13,11 @@ use super::batch::{self, SubReply, SubRequest};
 use super::pace::{Leave, Pace};
 use super::{Fault, GraphAccess, GraphError};
 use crate::transport::{
-    Credentials, Exchange, Reply, SecretText, Session, TokenSource, Transport, TransportError,
+    Credentials, Exchange, Patience, Reply, SecretText, Session, TokenSource, Transport, TransportError,
 };
 
 /// What Exchange Online takes at a time of one application for one mailbox. A batch runs as many of its requests.
 const PER_MAILBOX: u32 = 4;
-/// For how long in all a request waits for a throttling server before it is given up for later.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// The first pause where the server does not say how long; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// What a path segment may hold as it is: `@` of names and `=` of ids beside what is unreserved.
 const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'@').remove(b'=');
@@ -67,36 +63,6 @@ impl Mailbox {
     async fn enter(&self, requests: usize) -> Option<SemaphorePermit<'_>> {
         let slots = u32::try_from(requests).unwrap_or(PER_MAILBOX).clamp(1, PER_MAILBOX);
         self.0.acquire_many(slots).await.ok()
-    }
-}
-
-/// How much longer a request waits.
-struct Patience {
-    left: Duration,
-    pause: Duration,
-}
-
-impl Patience {
-    fn new() -> Self {
-        Self { left: PATIENCE, pause: FIRST_PAUSE }
-    }
-
-    /// Waits as long as the server says, else longer each time and not in step with others; false where that
-    /// would be too long.
-    async fn wait(&mut self, asked: Option<Duration>) -> bool {
-        let pause = asked.unwrap_or_else(|| {
-            let pause = self.pause.mul_f64(0.75 + fastrand::f64() / 2.0);
-            self.pause *= 2;
-            pause
-        });
-        match self.left.checked_sub(pause.max(Duration::from_millis(1))) {
-            Some(left) => {
-                self.left = left;
-                tokio::time::sleep(pause).await;
-                true
-            }
-            None => false,
-        }
     }
 }
 
@@ -234,7 +200,7 @@ impl GraphClient {
                 waiting.splice(0..0, unauthorised);
             }
             // Some are asked to wait longer than is worth waiting here; the others go on.
-            let is_short = |wait: Option<Duration>| wait.is_none_or(|wait| wait <= patience.left);
+            let is_short = |wait: Option<Duration>| wait.is_none_or(|wait| wait <= patience.left());
             let long = throttled.iter().any(|(_, _, wait)| !is_short(*wait));
             throttled.retain(|(_, _, wait)| is_short(*wait));
             let wait = throttled.iter().map(|(_, _, wait)| *wait).max().flatten();
@@ -406,12 +372,5 @@ mod tests {
         assert_eq!(mailbox.0.available_permits(), 0);
         drop(batch);
         assert_eq!(mailbox.0.available_permits(), 4);
-    }
-
-    #[tokio::test]
-    async fn patience_ends() {
-        let mut patience = Patience::new();
-        assert!(patience.wait(Some(Duration::ZERO)).await);
-        assert!(!patience.wait(Some(Duration::from_secs(3600))).await);
     }
 }

@@ -93,7 +93,9 @@ pub enum Side {
 
 impl GraphError {
     pub(crate) fn answer(status: u16, headers: &HeaderMap, body: &Value) -> Self {
-        Self::Answer { status, fault: Fault::read(body), wait: retry_after(headers, SystemClock.now()) }
+        // None at all, as of a date that has passed, is no answer to how long.
+        let wait = retry_after(headers, SystemClock.now()).filter(|wait| !wait.is_zero());
+        Self::Answer { status, fault: Fault::read(body), wait }
     }
 
     /// Whether the write may have happened all the same: only reading back tells.

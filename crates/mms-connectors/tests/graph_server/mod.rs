@@ -84,6 +84,7 @@ struct State {
     calendars: Value,
     faults: Vec<Fault>,
     truncated: Option<String>,
+    circle: bool,
     keeps_meetings: bool,
     tokens: u64,
     valid_from: u64,
@@ -180,6 +181,11 @@ impl GraphServer {
         let (path, code) = (path.to_owned(), "gatewayTimeout".to_owned());
         let headers = json!({});
         self.state().faults.push(Fault { method, path, status: 504, headers, code, carried_out: true });
+    }
+
+    /// Every page of instances leads to itself.
+    pub fn go_round(&self) {
+        self.state().circle = true;
     }
 
     /// The next answer to a path with this end is cut off in the middle.
@@ -318,7 +324,11 @@ impl State {
                 let plain = self.occurrences.get(*id).cloned();
                 let plain = plain.unwrap_or_else(|| vec![occurrence(1), occurrence(22)]);
                 let all: Vec<Value> = exceptions.chain(plain).collect();
-                (200, json!({}), json!({"value": all}))
+                let mut page = json!({"value": all});
+                if self.circle {
+                    page["@odata.nextLink"] = json!(format!("{USER}/events/{id}/instances?$skip=1"));
+                }
+                (200, json!({}), page)
             }
             ("PATCH", ["events", id]) => self.patch(id, headers, body),
             other => panic!("not asked for in these tests: {other:?}"),

@@ -1,7 +1,6 @@
 //! The way to one Exchange organisation: requests with impersonation, answers taken apart, pauses minded.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mms_model::PortError;
 use reqwest::Method;
@@ -12,10 +11,8 @@ use super::failure::EwsError;
 use super::request;
 use super::settings::{EwsSettings, SignIn};
 use super::xml::Element;
-use crate::transport::{Credentials, Exchange, Lanes, Reply, Session, TokenSource, Transport};
+use crate::transport::{Credentials, Exchange, Lanes, Patience, Reply, Session, TokenSource, Transport};
 
-/// For how long in all a request waits for a busy server before it is given up for later.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Routes a request to the server that holds the mailbox.
 const ANCHOR: HeaderName = HeaderName::from_static("x-anchormailbox");
 
@@ -75,20 +72,15 @@ impl EwsClient {
     ) -> Result<Vec<Result<Element, EwsError>>, EwsError> {
         let act_for = self.impersonation.then_some(mailbox);
         let body = request::envelope(&self.version, act_for, operation);
-        let mut left = PATIENCE;
+        let mut patience = Patience::new();
         let mut renewed = false;
         loop {
             match self.once(mailbox, kind, &body).await {
                 Err(EwsError::Status { status: 401, .. }) if !renewed && self.renew().await => renewed = true,
-                Err(error) => {
-                    match error.busy().and_then(|wait| left.checked_sub(wait).map(|rest| (wait, rest))) {
-                        Some((wait, rest)) => {
-                            left = rest;
-                            tokio::time::sleep(wait).await;
-                        }
-                        None => return Err(error),
-                    }
-                }
+                Err(error) => match error.busy() {
+                    Some(wait) if patience.wait(Some(wait)).await => {}
+                    _ => return Err(error),
+                },
                 answered => return answered,
             }
         }

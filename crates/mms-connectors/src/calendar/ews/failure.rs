@@ -70,7 +70,9 @@ impl EwsError {
         let wait = element.find("MessageXml").and_then(|xml| {
             let mut values =
                 xml.all("Value").filter(|value| value.attribute("Name") == Some("BackOffMilliseconds"));
-            values.next()?.text.trim().parse().ok().map(Duration::from_millis)
+            let wait = values.next()?.text.trim().parse().ok().map(Duration::from_millis);
+            // None at all is no answer to how long.
+            wait.filter(|wait| !wait.is_zero())
         });
         Self::Refused { code: code.unwrap_or("ErrorUnknown").to_owned(), text: text.to_owned(), wait }
     }
@@ -235,6 +237,8 @@ mod tests {
             (ErrorKind::RetryAfter(Duration::from_millis(297_749)), Code::CalendarThrottled)
         );
         assert_eq!(refused("ErrorServerBusy", "").busy(), Some(DEFAULT_BACK_OFF));
+        let none = "<m:MessageXml><t:Value Name=\"BackOffMilliseconds\">0</t:Value></m:MessageXml>";
+        assert_eq!(refused("ErrorServerBusy", none).busy(), Some(DEFAULT_BACK_OFF));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::event::{CHANGE_KEY, Event, Kind};
 use super::failure::EwsError;
 use super::request;
 use super::user_calendar::EwsUserCalendar;
+use crate::calendar::exchange::ID;
 use crate::calendar::exchange_calendar::ReadMeeting;
 use crate::transport::TransportError;
 
@@ -54,19 +55,47 @@ impl EwsUserCalendar {
         }
     }
 
-    /// Items by their ids.
+    /// Items by their ids. An answer that is too large, or that cannot be read, is asked for in smaller parts, down to the
+    /// item that is the reason.
     pub(super) async fn events(&self, ids: Vec<String>) -> Events {
         let mut events = HashMap::with_capacity(ids.len());
         let mut waiting = ids;
-        let mut most = self.page_size.max(1);
+        let mut limit = self.page_size.max(1);
+        let mut most = limit;
+        // Whether the server is known to answer, so that an answer that cannot be read is the item's trouble.
+        let mut answers = false;
         while !waiting.is_empty() {
             let batch: Vec<String> = waiting.drain(..most.min(waiting.len())).collect();
             let operation = request::get_items(batch.iter().map(String::as_str));
-            match self.client.call(&self.mailbox, Request::Read, &operation).await {
+            let answer = self.client.call(&self.mailbox, Request::Read, &operation).await;
+            let answer = answer.and_then(|messages| match messages.len() == batch.len() {
+                true => Ok(messages),
+                false => Err(EwsError::Malformed(format!(
+                    "it holds {} items of the {} that were asked for",
+                    messages.len(),
+                    batch.len()
+                ))),
+            });
+            match answer {
                 // Too much in one answer: fewer at a time come through.
                 Err(EwsError::Transport(TransportError::BodyTooLarge { .. })) if batch.len() > 1 => {
+                    limit = batch.len() / 2;
+                    most = limit;
+                    waiting.splice(0..0, batch);
+                }
+                Err(EwsError::Malformed(_)) if batch.len() > 1 => {
                     most = batch.len() / 2;
                     waiting.splice(0..0, batch);
+                }
+                Err(EwsError::Malformed(what)) => {
+                    answers = answers || self.answers().await;
+                    // A server that answers nothing at all would not answer the others either.
+                    let rest = if answers { Vec::new() } else { std::mem::take(&mut waiting) };
+                    let error = || match answers {
+                        true => self.unreadable(format_args!("cannot be read: {what}")),
+                        false => self.failure(EwsError::Malformed(what.clone()), "reading an item"),
+                    };
+                    events.extend(batch.into_iter().chain(rest).map(|id| (id, Err(error()))));
                 }
                 Err(error) => {
                     events.extend(
@@ -74,16 +103,13 @@ impl EwsUserCalendar {
                     );
                 }
                 Ok(messages) => {
-                    let mut messages = messages.into_iter();
-                    for id in batch {
-                        let event = match messages.next() {
-                            Some(Ok(message)) => self.event(&message),
-                            Some(Err(error)) if is_gone(&error) => Ok(None),
-                            Some(Err(error)) => Err(self.failure(error, "reading an item")),
-                            None => {
-                                let short = EwsError::Malformed("an item is missing in it".to_owned());
-                                Err(self.failure(short, "reading an item"))
-                            }
+                    answers = true;
+                    most = (most * 2).min(limit);
+                    for (id, message) in batch.into_iter().zip(messages) {
+                        let event = match message {
+                            Ok(message) => self.event(&id, &message),
+                            Err(error) if is_gone(&error) => Ok(None),
+                            Err(error) => Err(self.failure(error, "reading an item")),
                         };
                         events.insert(id, event);
                     }
@@ -93,15 +119,26 @@ impl EwsUserCalendar {
         events
     }
 
-    fn event(&self, message: &super::xml::Element) -> Result<Option<Event>, PortError> {
+    /// Whether the server answers at all for this mailbox.
+    async fn answers(&self) -> bool {
+        self.client.call(&self.mailbox, Request::Read, &request::get_folders()).await.is_ok()
+    }
+
+    fn event(&self, id: &str, message: &super::xml::Element) -> Result<Option<Event>, PortError> {
         let item = message.child("Items").and_then(|items| items.children.first());
         let event = item.filter(|item| item.name == "CalendarItem").and_then(Event::read);
-        event.map(Some).ok_or_else(|| {
-            PortError::permanent(
-                Code::UnreadableEvent,
-                format!("Exchange's answer for an item in the mailbox {} is no calendar item", self.mailbox),
-            )
-        })
+        let event = event.ok_or_else(|| self.unreadable(format_args!("is no calendar item")))?;
+        // GetItem echoes the Id exactly as it was asked for (the ChangeKey may be a later one). Answers are matched by
+        // their place alone: one about another item would be taken for this.
+        match event.component.connector.get(ID) {
+            Some(read) if read == id => Ok(Some(event)),
+            _ => Err(self.unreadable(format_args!("is about another item"))),
+        }
+    }
+
+    fn unreadable(&self, why: std::fmt::Arguments<'_>) -> PortError {
+        let what = format!("Exchange's answer for an item in the mailbox {} {why}", self.mailbox);
+        PortError::permanent(Code::UnreadableEvent, what)
     }
 }
 

@@ -11,8 +11,9 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 
 /// Elements nest no deeper than this in any answer that means something.
 const MAX_DEPTH: usize = 64;
-/// Elements in one answer; a page of a thousand items has some tens of thousands.
-const MAX_ELEMENTS: usize = 4_000_000;
+/// Elements in one answer, which take some tens of megabytes. A listing of a thousand entries has some ten thousand, and
+/// five hundred items with a hundred attendees each have four hundred thousand; more come in smaller parts.
+const MAX_ELEMENTS: usize = 500_000;
 
 /// What is no XML that is read here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -277,6 +278,20 @@ mod tests {
         }
         let deep = "<a>".repeat(100);
         assert_eq!(Element::parse(deep.as_bytes()), Err(XmlError::TooLarge("nested too deep")));
+    }
+
+    #[test]
+    fn an_answer_holds_as_many_elements_as_a_page_needs_and_no_more() {
+        let entry = "<t:CalendarItem><t:ItemId Id=\"A\" ChangeKey=\"K\"/><t:Start/><t:End/><t:IsAllDayEvent/>\
+                     <t:IsCancelled/><t:CalendarItemType/><t:MyResponseType/></t:CalendarItem>";
+        let listing = Element::parse(format!("<t:Items>{}</t:Items>", entry.repeat(1000)).as_bytes());
+        assert_eq!(listing.unwrap().children.len(), 1000);
+        let attendee = "<t:Attendee><t:Mailbox><t:Name/><t:EmailAddress/><t:RoutingType/><t:MailboxType/></t:Mailbox>\
+                        <t:ResponseType/></t:Attendee>";
+        let page = format!("<m:Items>{}</m:Items>", attendee.repeat(500 * 100));
+        assert_eq!(Element::parse(page.as_bytes()).unwrap().children.len(), 50_000);
+        let full = format!("<a>{}</a>", "<a/>".repeat(500_000));
+        assert_eq!(Element::parse(full.as_bytes()), Err(XmlError::TooLarge("too long")));
     }
 
     #[test]

@@ -203,9 +203,18 @@ fn body(json: &mut Value) -> Option<Body> {
     }
 }
 
+/// Every entry, for the list is written whole: one without a name, or with null for it, has an empty one.
 fn locations(json: &mut Value) -> Vec<Location> {
     let Value::Array(all) = json.take() else { return Vec::new() };
-    all.into_iter().filter_map(|location| serde_json::from_value(location).ok()).collect()
+    let location = |location| {
+        let Value::Object(mut other) = location else { return None };
+        let display_name = match other.remove("displayName") {
+            Some(Value::String(name)) => name,
+            _ => String::new(),
+        };
+        Some(Location { display_name, other: other.into_iter().collect() })
+    };
+    all.into_iter().filter_map(location).collect()
 }
 
 fn properties(json: &Value) -> Properties {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::event::{self, ETAG, Event, FIELDS, INSTANCE_FIELDS, Instance, Kind};
 use super::user_calendar::GraphUserCalendar;
+use crate::calendar::exchange::ID;
 use crate::calendar::exchange_calendar::ReadMeeting;
 use crate::graph::{GraphError, SubReply, SubRequest, path, query};
 
@@ -25,9 +26,12 @@ pub(super) struct Wanted {
     pub(super) is_series: Option<bool>,
 }
 
-/// A window's instances of a series.
+/// What counts of a window's instances of a series; of its plain occurrences there may be very many.
 struct Instances {
-    all: Vec<Instance>,
+    /// The ids of the exceptions that are not over.
+    exceptions: Vec<String>,
+    /// Whether a plain occurrence is not over.
+    plain_ahead: bool,
     until: Timestamp,
 }
 
@@ -42,13 +46,8 @@ impl GraphUserCalendar {
             .map(|w| w.id.clone())
             .collect();
         instances.extend(self.instances(unlisted, from).await);
-        let exceptions: Vec<String> = instances
-            .values()
-            .flatten()
-            .flat_map(|instances| &instances.all)
-            .filter(|instance| instance.is_exception && instance.end.is_none_or(|end| end > from))
-            .map(|instance| instance.id.clone())
-            .collect();
+        let exceptions: Vec<String> =
+            instances.values().flatten().flat_map(|instances| &instances.exceptions).cloned().collect();
         let mut exceptions = self.events(exceptions).await;
         wanted
             .into_iter()
@@ -95,7 +94,7 @@ impl GraphUserCalendar {
             wanted.iter().zip(replies).map(|(w, reply)| (w.id.clone(), self.event(&w.id, reply))).collect();
         let mut instances = HashMap::new();
         for (w, reply) in series().zip(listed) {
-            instances.insert(w.id.clone(), self.all_instances(&w.id, reply, until).await);
+            instances.insert(w.id.clone(), self.all_instances(&w.id, reply, from, until).await);
         }
         (events, instances)
     }
@@ -123,7 +122,7 @@ impl GraphUserCalendar {
         let replies = self.client.batch(requests, Some(&self.slots)).await;
         let mut found = HashMap::new();
         for (id, reply) in ids.into_iter().zip(replies) {
-            let instances = self.all_instances(&id, reply, until).await;
+            let instances = self.all_instances(&id, reply, from, until).await;
             found.insert(id, instances);
         }
         found
@@ -158,13 +157,21 @@ impl GraphUserCalendar {
 
     fn event(&self, id: &str, reply: Result<SubReply, GraphError>) -> Result<Option<Event>, PortError> {
         match reply {
-            Ok(reply) => match Event::read(reply.body) {
-                Some(event) => Ok(Some(event)),
-                None => Err(PortError::permanent(
-                    Code::UnreadableEvent,
-                    format!("Graph's answer for the event {id} in the mailbox {} is no event", self.mailbox),
-                )),
-            },
+            Ok(reply) => {
+                let unreadable = |what: &str| {
+                    let what = format!(
+                        "Graph's answer for the event {id} in the mailbox {} is {what}",
+                        self.mailbox
+                    );
+                    PortError::permanent(Code::UnreadableEvent, what)
+                };
+                let event = Event::read(reply.body).ok_or_else(|| unreadable("no event"))?;
+                // An immutable id is answered as it was asked for.
+                match event.component.connector.get(ID) {
+                    Some(read) if read == id => Ok(Some(event)),
+                    _ => Err(unreadable("another event")),
+                }
+            }
             Err(error) if matches!(error.status(), Some(404 | 410)) => Ok(None),
             Err(error) => Err(self.failure(error, "reading an event")),
         }
@@ -175,22 +182,24 @@ impl GraphUserCalendar {
         &self,
         id: &str,
         reply: Result<SubReply, GraphError>,
+        from: Timestamp,
         until: Timestamp,
     ) -> Result<Instances, PortError> {
-        let mut page = match reply {
+        let mut instances = Instances { exceptions: Vec::new(), plain_ahead: false, until };
+        let page = match reply {
             Ok(reply) => reply.body,
             // Gone since; that shows in the event itself.
-            Err(error) if matches!(error.status(), Some(404 | 410)) => Value::Null,
+            Err(error) if matches!(error.status(), Some(404 | 410)) => return Ok(instances),
             Err(error) => return Err(self.failure(error, &format!("reading the instances of {id}"))),
         };
-        let mut all = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let values = page.get("value").and_then(Value::as_array);
-            all.extend(values.into_iter().flatten().filter_map(Instance::read));
-            let Some(link) = next_link(&page) else { break };
-            page = self.page(&link).await?;
-        }
-        Ok(Instances { all, until })
+        self.each(page, |entry| match Instance::read(entry) {
+            Some(instance) if instance.end.is_some_and(|end| end <= from) => {}
+            Some(instance) if instance.is_exception => instances.exceptions.push(instance.id),
+            Some(_) => instances.plain_ahead = true,
+            None => {}
+        })
+        .await?;
+        Ok(instances)
     }
 
     /// A page of a listing.
@@ -246,10 +255,12 @@ fn assemble(
     read: &mut HashMap<String, Result<Option<Event>, PortError>>,
     from: Timestamp,
 ) -> Result<Item, PortError> {
-    let Some(Instances { all, until }) = instances else { return Ok(event.into_item(Vec::new())) };
+    let Some(Instances { exceptions: ids, plain_ahead, until }) = instances else {
+        return Ok(event.into_item(Vec::new()));
+    };
     let mut exceptions: Vec<Component> = Vec::new();
-    for instance in all.iter().filter(|instance| instance.is_exception) {
-        match read.remove(&instance.id) {
+    for id in &ids {
+        match read.remove(id) {
             Some(Ok(Some(exception))) if exception.kind == Kind::Exception => {
                 exceptions.push(exception.component);
             }
@@ -261,7 +272,7 @@ fn assemble(
     // The master speaks for its plain occurrences; where none is left, it is over.
     if let Recurrence::Series { last_end: Some(last) } = event.recurrence
         && last <= until
-        && all.iter().all(|i| i.is_exception || i.end.is_some_and(|end| end <= from))
+        && !plain_ahead
     {
         event.recurrence = Recurrence::Series { last_end: Some(from.min(last)) };
     }
