@@ -182,8 +182,18 @@ impl Desk<'_> {
         let url = self.place_of(&meeting).await?;
         for _ in 0..TRIES {
             let Some(current) = self.read(&meeting).await? else { return Ok(None) };
+            // Without, what somebody changes meanwhile would be undone.
+            let Some(etag) = current.etag else {
+                tracing::warn!(
+                    meeting = meeting.id,
+                    user = self.account.user,
+                    expires = meeting.expires.map(|at| at.to_string()),
+                    "the pool gives the online meeting no ETag, so it is not prolonged: prolong it in Outlook"
+                );
+                return Ok(Some(meeting));
+            };
             let body = prolonged(&current.body, expires, self.sip_domains);
-            let call = Call::new(Method::PUT, url.clone()).body(body).if_match(current.etag);
+            let call = Call::new(Method::PUT, url.clone()).body(body).if_match(Some(etag));
             match self.client.ask(self.state, self.account, call).await {
                 Ok(answer) => {
                     let written = Scheduled::read(&answer.body).or_else(|| Scheduled::read(&current.body));
