@@ -638,6 +638,27 @@ async fn a_meeting_without_an_etag_is_not_written_over() {
 }
 
 #[tokio::test]
+async fn a_long_list_without_descriptions_is_not_read_one_by_one() {
+    let after = json!({"_links": {"applications": {"href": "/applications"}}});
+    let server = server("/user", "MsRtcOAuth href=\"/ticket\"", after).await;
+    let links: Vec<Value> =
+        (0..1_001).map(|n| json!({"href": format!("/applications/1/meetings/M{n}")})).collect();
+    answers(
+        &server,
+        vec![
+            ("POST", "/applications", 201, application(1), 1),
+            ("GET", "/applications/1/meetings", 200, json!({"_links": {"myOnlineMeeting": links}}), 0),
+            ("DELETE", "/applications/1", 204, Value::Null, 1),
+        ],
+    )
+    .await;
+    let error = refused(&server).await;
+    assert_eq!(error.kind, ErrorKind::Permanent, "{error}");
+    assert!(error.message.contains("1001 online meetings") && error.message.contains("delete"), "{error}");
+    assert!(server.received_requests().await.unwrap().len() < 20);
+}
+
+#[tokio::test]
 async fn a_ticket_is_tried_where_it_is_from() {
     // What is in front knows no tickets of the pool behind it, whose ticket service it names.
     let after = json!({"_links": {"applications": {"href": "/applications"}}});
