@@ -157,6 +157,22 @@ async fn a_wrong_password_is_tried_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_tried_once_with_basic_too() {
+    let sandbox = Sandbox::start(&Settings { users: 8, meetings: 7, ..Settings::default() }).await.unwrap();
+    let url = sandbox.description()["ews"].as_str().unwrap().to_owned();
+    let auth = r"{ type = 'basic', user = 'CONTOSO\mms', password = 'no-such-secret' }";
+    let wrong: EwsSettings = toml::from_str(&format!("url = '{url}'\ntimeout = 10\nauth = {auth}")).unwrap();
+    let calendars = open(&sandbox, &wrong).await;
+    let all = futures_util::future::join_all(calendars.iter().map(|calendar| count(&**calendar))).await;
+    for outcome in all {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.kind, error.code), (ErrorKind::Unauthorised, Code::CalendarAccessDenied));
+        assert!(error.message.contains("password") && !error.message.contains("no-such-secret"), "{error}");
+    }
+    assert_eq!(counted(&sandbox, "requests", "unauthorised"), 1, "{}", sandbox.state());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_closes_each_connection_is_signed_in_to_each_time() {
     let sandbox = sandbox(false, Faults { no_keep_alive: true, ..Faults::default() }).await;
     let calendars = open(&sandbox, &of(&sandbox, "")).await;

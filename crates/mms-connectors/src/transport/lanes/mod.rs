@@ -40,9 +40,9 @@ use lane::{Broken, Lane};
 use tickets::{Answers, Tickets};
 
 /// For how long no other sign-in is tried after a refused one. Two in half an hour stay below every sensible threshold.
-const HOLD: Duration = Duration::from_secs(15 * 60);
+pub(super) const HOLD: Duration = Duration::from_secs(15 * 60);
 /// For how long a sign-in that worked is good for letting others go on at the same time.
-const FRESH: Duration = Duration::from_secs(60);
+pub(super) const FRESH: Duration = Duration::from_secs(60);
 /// How long a lane may lie unused.
 const IDLE: Duration = Duration::from_secs(30);
 /// Messages that a sign-in may take; NTLM takes two.
