@@ -157,6 +157,22 @@ async fn a_wrong_password_is_tried_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_tried_once_with_basic_too() {
+    let sandbox = Sandbox::start(&Settings { users: 8, meetings: 7, ..Settings::default() }).await.unwrap();
+    let url = sandbox.description()["ews"].as_str().unwrap().to_owned();
+    let auth = r"{ type = 'basic', user = 'CONTOSO\mms', password = 'no-such-secret' }";
+    let wrong: EwsSettings = toml::from_str(&format!("url = '{url}'\ntimeout = 10\nauth = {auth}")).unwrap();
+    let calendars = open(&sandbox, &wrong).await;
+    let all = futures_util::future::join_all(calendars.iter().map(|calendar| count(&**calendar))).await;
+    for outcome in all {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.kind, error.code), (ErrorKind::Unauthorised, Code::CalendarAccessDenied));
+        assert!(error.message.contains("password") && !error.message.contains("no-such-secret"), "{error}");
+    }
+    assert_eq!(counted(&sandbox, "requests", "unauthorised"), 1, "{}", sandbox.state());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_closes_each_connection_is_signed_in_to_each_time() {
     let sandbox = sandbox(false, Faults { no_keep_alive: true, ..Faults::default() }).await;
     let calendars = open(&sandbox, &of(&sandbox, "")).await;
@@ -358,6 +374,48 @@ async fn a_write_that_broke_off_with_its_body_is_not_sent_again() {
     let error = lanes.exchange(&write).await.unwrap_err();
     assert!(matches!(error, SignInError::Transport(TransportError::Interrupted { .. })), "{error}");
     assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_to_a_server_that_hangs_do_not_wait_for_each_others_timeouts() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url: url::Url =
+        format!("http://{}/EWS/Exchange.asmx", listener.local_addr().unwrap()).parse().unwrap();
+    let account = WindowsAccount::Ntlm { user: r"X\mms".to_owned(), password: SecretText::new("p") };
+    let timeout = std::time::Duration::from_secs(1);
+    let settings =
+        TransportSettings { request_timeout: timeout, concurrency: 8, ..TransportSettings::default() };
+    let lanes = Lanes::new(settings, url.clone(), account).unwrap();
+    let request = Exchange::read(reqwest::Method::POST, url).body("x");
+    let began = std::time::Instant::now();
+    let all = futures_util::future::join_all((0..8).map(|_| lanes.exchange(&request))).await;
+    for outcome in all {
+        let error = outcome.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                SignInError::Transport(TransportError::Timeout { .. })
+                    | SignInError::Unsent(TransportError::Timeout { .. })
+            ),
+            "{error}"
+        );
+    }
+    assert!(began.elapsed() < 5 * timeout, "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_in_connection_is_for_its_own_server() {
+    let (url, _) = scripted(&[&challenged(), &answer("200 OK", "", "a"), &answer("200 OK", "", "b")]).await;
+    let (other, strangers) = scripted(&[&challenged(), &answer("200 OK", "", "c")]).await;
+    let account = WindowsAccount::Ntlm { user: r"X\mms".to_owned(), password: SecretText::new("p") };
+    let url: url::Url = url.parse().unwrap();
+    let lanes = Lanes::new(TransportSettings::default(), url.clone(), account).unwrap();
+    let ask = |url: url::Url| Exchange::read(reqwest::Method::POST, url).body("x");
+    assert_eq!(lanes.exchange(&ask(url.clone())).await.unwrap().body, b"a");
+    let error = lanes.exchange(&ask(other.parse().unwrap())).await.unwrap_err();
+    assert!(matches!(error, SignInError::Unsent(TransportError::ForeignServer { .. })), "{error}");
+    assert_eq!(strangers.load(Ordering::SeqCst), 0);
+    assert_eq!(lanes.exchange(&ask(url)).await.unwrap().body, b"b");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -613,6 +613,52 @@ async fn an_application_that_ended_meanwhile_is_made_anew() {
 }
 
 #[tokio::test]
+async fn a_meeting_without_an_etag_is_not_written_over() {
+    let after = json!({"_links": {"applications": {"href": "/applications"}}});
+    let server = server("/user", "MsRtcOAuth href=\"/ticket\"", after).await;
+    let url = "https://meet2.contoso.example/mms/ABCD1234";
+    let short = json!({"onlineMeetingId": "ABCD1234", "joinUrl": url, "description": "MMS e",
+        "expirationTime": "2026-01-01T00:00:00Z"});
+    answers(
+        &server,
+        vec![
+            ("POST", "/applications", 201, application(1), 1),
+            ("GET", "/applications/1/meetings", 200, json!({"_embedded": {"myOnlineMeeting": [short]}}), 0),
+            ("GET", "/applications/1/meetings/ABCD1234", 200, short.clone(), 0),
+            ("PUT", "/applications/1/meetings/ABCD1234", 200, short, 0),
+            ("DELETE", "/applications/1", 204, Value::Null, 1),
+        ],
+    )
+    .await;
+    let skype = skype(&format!("{}/root", server.uri()), DELEGATE);
+    assert_eq!(skype.provision(&request("e", ALICE)).await.unwrap().join_url, url);
+    let all = server.received_requests().await.unwrap();
+    assert!(all.iter().any(|request| request.url.path().ends_with("/ABCD1234")), "it was looked at");
+    assert!(all.iter().all(|request| request.method.as_str() != "PUT"));
+}
+
+#[tokio::test]
+async fn a_long_list_without_descriptions_is_not_read_one_by_one() {
+    let after = json!({"_links": {"applications": {"href": "/applications"}}});
+    let server = server("/user", "MsRtcOAuth href=\"/ticket\"", after).await;
+    let links: Vec<Value> =
+        (0..1_001).map(|n| json!({"href": format!("/applications/1/meetings/M{n}")})).collect();
+    answers(
+        &server,
+        vec![
+            ("POST", "/applications", 201, application(1), 1),
+            ("GET", "/applications/1/meetings", 200, json!({"_links": {"myOnlineMeeting": links}}), 0),
+            ("DELETE", "/applications/1", 204, Value::Null, 1),
+        ],
+    )
+    .await;
+    let error = refused(&server).await;
+    assert_eq!(error.kind, ErrorKind::Permanent, "{error}");
+    assert!(error.message.contains("1001 online meetings") && error.message.contains("delete"), "{error}");
+    assert!(server.received_requests().await.unwrap().len() < 20);
+}
+
+#[tokio::test]
 async fn a_ticket_is_tried_where_it_is_from() {
     // What is in front knows no tickets of the pool behind it, whose ticket service it names.
     let after = json!({"_links": {"applications": {"href": "/applications"}}});

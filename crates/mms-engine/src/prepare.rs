@@ -301,9 +301,10 @@ impl Preparation<'_> {
     /// that names no organizer, in whose name an update could be sent.
     pub(crate) fn addressees(&self, meeting: &Meeting) -> Vec<Address> {
         let Some(organizer) = &meeting.organizer else { return Vec::new() };
+        let own = self.own_domains();
         let internal = |domain: &str| {
             if self.settings.internal_domains.is_empty() {
-                self.user.addresses.iter().any(|a| a.domain().as_deref() == Some(domain))
+                own.contains(domain)
             } else {
                 self.settings.internal_domains.iter().any(|d| d.eq_ignore_ascii_case(domain))
             }
@@ -322,6 +323,12 @@ impl Preparation<'_> {
             })
             .filter(|a| seen.insert(a.clone()))
             .collect()
+    }
+
+    /// The domains of the user's addresses of now. Those of before a move between tenants are others' now.
+    fn own_domains(&self) -> HashSet<String> {
+        let present = self.user.addresses.iter().filter(|a| self.settings.identities.target(a).is_none());
+        present.filter_map(Address::domain).collect()
     }
 
     /// The address under which somebody is reached now.

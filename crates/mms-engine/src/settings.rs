@@ -19,7 +19,7 @@ pub struct EngineSettings {
     /// Who is told. All.
     pub notify: AttendeeChoice,
     /// The organisation's own mail domains, in lower case: what [`AttendeeChoice::External`] leaves out. Empty
-    /// means the domains of the user's addresses.
+    /// means the domains of the user's addresses, without those that `identities` maps to others.
     pub internal_domains: Vec<String>,
     /// Raise SEQUENCE, for clients that ignore an update without. No.
     pub raise_sequence: bool,

@@ -4,8 +4,10 @@
 
 mod world;
 
+use std::sync::Arc;
+
 use mms_engine::{EngineError, EngineSettings, RollbackSelection, Start};
-use mms_model::{AttendeeChoice, Code, MeetingOutcome, State, User};
+use mms_model::{Address, AttendeeChoice, Code, IdentityMap, IdentityMapRow, MeetingOutcome, State, User};
 use world::*;
 
 const A: &str = "anna@corp.test";
@@ -158,6 +160,29 @@ async fn only_those_outside_are_told_where_that_is_chosen() {
     let id = start(&engine, "AllToJitsi").await;
     run_to_the_end(&world, &engine, id).await;
     assert_eq!((world.mails_to(A), world.mails_to(B)), (0, 1));
+}
+
+#[tokio::test]
+async fn who_stayed_in_the_old_tenant_is_outside() {
+    let world = World::new();
+    let (stayed, moved) = ("eve@old.test", "carl@old.test");
+    world.add("a", "MASTER zoom:1 x", &[A, B, stayed, moved]);
+    let row = |source: &str, target: &str| IdentityMapRow { source: source.into(), target: target.into() };
+    let rows = [row("one@old.test", "user1@corp.test"), row(moved, "carl@corp.test")];
+    let settings = EngineSettings {
+        notify: AttendeeChoice::External,
+        identities: Arc::new(IdentityMap::new(&rows).unwrap()),
+        ..EngineSettings::default()
+    };
+    let (_folder, engine) = setup(&world, settings).await;
+    let mut user = user(1);
+    // As a directory completes it.
+    user.addresses.push(Address::new("one@old.test"));
+    let start = Start::manual(user, migration("AllToJitsi"), "admin").at_once();
+    let id = engine.start(start).await.unwrap().unwrap().request().id;
+    run_to_the_end(&world, &engine, id).await;
+    let told = [A, B, stayed, moved, "carl@corp.test"].map(|address| world.mails_to(address));
+    assert_eq!(told, [0, 1, 1, 0, 0]);
 }
 
 #[tokio::test]

@@ -23,6 +23,10 @@ pub struct IdentityMap {
     addresses: HashMap<String, Address>,
     /// By domain in lower case.
     domains: HashMap<String, String>,
+    /// The keys of `addresses` by the address in lower case that they become, sorted.
+    address_sources: HashMap<String, Vec<String>>,
+    /// The keys of `domains` by the domain that they become, sorted.
+    domain_sources: HashMap<String, Vec<String>>,
 }
 
 /// Why a row cannot be in a map.
@@ -94,10 +98,27 @@ impl IdentityMap {
         for (index, row) in rows.iter().enumerate() {
             map.add(row).map_err(|error| (index, error))?;
         }
+        let leaving = map.leaving();
         for (index, row) in rows.iter().enumerate() {
-            map.ends_here(row).map_err(|error| (index, error))?;
+            map.ends_here(row, &leaving).map_err(|error| (index, error))?;
         }
+        map.address_sources = inverted(map.addresses.iter().map(|(source, target)| (source, key(target))));
+        map.domain_sources = inverted(map.domains.iter().map(|(source, target)| (source, target.clone())));
         Ok(map)
+    }
+
+    /// By domain, the first address below it that becomes another, and which.
+    fn leaving(&self) -> HashMap<String, (String, Address)> {
+        let mut leaving: HashMap<String, (String, Address)> = HashMap::new();
+        for (source, target) in &self.addresses {
+            let Some(domain) = domain_of(source).filter(|_| key(target) != *source) else { continue };
+            match leaving.get_mut(domain) {
+                Some(first) if first.0 <= *source => {}
+                Some(first) => *first = (source.clone(), target.clone()),
+                None => drop(leaving.insert(domain.to_owned(), (source.clone(), target.clone()))),
+            }
+        }
+        leaving
     }
 
     fn add(&mut self, row: &IdentityMapRow) -> Result<(), IdentityMapError> {
@@ -112,7 +133,11 @@ impl IdentityMap {
     }
 
     /// Refuses a row whose target is mapped again.
-    fn ends_here(&self, row: &IdentityMapRow) -> Result<(), IdentityMapError> {
+    fn ends_here(
+        &self,
+        row: &IdentityMapRow,
+        leaving: &HashMap<String, (String, Address)>,
+    ) -> Result<(), IdentityMapError> {
         let chain =
             |target: &str, further: String| IdentityMapError::Chain { target: target.to_owned(), further };
         match Name::read(&row.target)? {
@@ -124,9 +149,7 @@ impl IdentityMap {
                 if let Some(further) = self.domains.get(&target).filter(|further| **further != target) {
                     return Err(chain(&format!("@{target}"), format!("@{further}")));
                 }
-                let further = self.addresses.iter().find(|(source, further)| {
-                    domain_of(source) == Some(target.as_str()) && key(further) != **source
-                });
+                let further = leaving.get(&target);
                 further.map_or(Ok(()), |(source, further)| Err(chain(source, further.to_string())))
             }
         }
@@ -153,11 +176,11 @@ impl IdentityMap {
 
     /// What `address` was called before, each former address once.
     pub fn sources(&self, address: &Address) -> Vec<Address> {
-        let named = self.addresses.iter().filter(|(_, target)| *target == address);
-        let mut sources: Vec<Address> = named.map(|(source, _)| Address::new(source)).collect();
+        let named = self.address_sources.get(&key(address)).into_iter().flatten();
+        let mut sources: Vec<Address> = named.map(|source| Address::new(source)).collect();
         if let Some((local, domain)) = address.as_str().rsplit_once('@') {
-            let domains = self.domains.iter().filter(|(_, target)| target.eq_ignore_ascii_case(domain));
-            sources.extend(domains.map(|(source, _)| Address::new(&format!("{local}@{source}"))));
+            let domains = self.domain_sources.get(&domain.to_ascii_lowercase()).into_iter().flatten();
+            sources.extend(domains.map(|source| Address::new(&format!("{local}@{source}"))));
         }
         sources.retain(|source| self.target(source).as_ref() == Some(address));
         sources.sort_by(|a, b| a.as_str().cmp(b.as_str()));
@@ -168,6 +191,16 @@ impl IdentityMap {
 
 fn key(address: &Address) -> String {
     address.as_str().to_ascii_lowercase()
+}
+
+/// Pairs of source and target by their targets.
+fn inverted<'s>(pairs: impl Iterator<Item = (&'s String, String)>) -> HashMap<String, Vec<String>> {
+    let mut by_target: HashMap<String, Vec<String>> = HashMap::new();
+    for (source, target) in pairs {
+        by_target.entry(target).or_default().push(source.clone());
+    }
+    by_target.values_mut().for_each(|sources| sources.sort_unstable());
+    by_target
 }
 
 fn domain_of(address: &str) -> Option<&str> {
@@ -223,6 +256,22 @@ mod tests {
         );
         assert_eq!(sources("ann@new.example"), Vec::<String>::new(), "ann@old.example became somebody else");
         assert_eq!(sources("bob@new.example"), ["bob@old.example"]);
+    }
+
+    /// Whoever looks through all rows for each address, or through all addresses for each domain, takes minutes here.
+    #[test]
+    fn large_maps_are_looked_up_and_not_searched() {
+        let people = (0..190_000).map(|n| (format!("p{n}@old.example"), format!("person{n}@new.example")));
+        let domains = (0..10_000).map(|n| (format!("@d{n}.old.example"), format!("@d{n}.new.example")));
+        let rows: Vec<IdentityMapRow> =
+            people.chain(domains).map(|(source, target)| IdentityMapRow { source, target }).collect();
+        let map = IdentityMap::new(&rows).unwrap();
+        for n in 0..10_000 {
+            let person = map.sources(&Address::new(&format!("Person{n}@New.example")));
+            assert_eq!(person, [Address::new(&format!("p{n}@old.example"))]);
+            let below = map.sources(&Address::new(&format!("bob@D{n}.new.example")));
+            assert_eq!(below, [Address::new(&format!("bob@d{n}.old.example"))]);
+        }
     }
 
     #[test]

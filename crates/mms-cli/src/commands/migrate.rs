@@ -1,6 +1,6 @@
 //! `mms migrate`
 
-use mms_engine::Start;
+use mms_engine::{EngineError, Start};
 use mms_model::{
     AttendeeChoice, Code, MeetingOutcome, MeetingRecord, MigrationRequest, MigrationType, SourceMeetingType,
     State, TargetMeetingType, User,
@@ -78,10 +78,11 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
 /// Where there are more records than that, their summary is shown.
 const MOST_RECORDS: usize = 5;
 
-/// Migrates users one after the other; what each request came to, in their order.
+/// Migrates users one after the other; what each request came to, in their order. A user whose request another process
+/// has in progress is said and passed over.
 ///
 /// # Errors
-/// The store fails, or another process has a user's request in progress.
+/// The store fails.
 pub async fn migrate(
     installation: &Installation,
     users: Vec<User>,
@@ -97,11 +98,18 @@ pub async fn migrate(
         let Some(enqueued) = installation.engine.start(start).await.map_err(engine_failure)? else {
             continue;
         };
-        let request = installation
-            .engine
-            .run_now(enqueued.request().id, &|now| progress.note(&working(&upn, &now)))
-            .await
-            .map_err(engine_failure)?;
+        let id = enqueued.request().id;
+        let ran = installation.engine.run_now(id, &|now| progress.note(&working(&upn, &now))).await;
+        let request = match ran {
+            Err(error @ EngineError::NotAvailable(..)) => {
+                let request = installation.engine.request(id).await.map_err(engine_failure)?;
+                if !request.state.is_final() {
+                    tell(&format!("{upn}: {error}"));
+                }
+                request
+            }
+            ran => ran.map_err(engine_failure)?,
+        };
         progress.advance(&format!("{upn} {}", outcome(&request)));
         requests.push(request);
     }

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use mms_engine::Previewed;
+use mms_engine::{EngineError, Previewed};
 use mms_model::{InstanceId, MeetingOutcome, PartChange, SourceMeetingType, TargetMeetingType};
 
 use super::history::reason;
 use crate::context::Context;
 use crate::diff;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::{Format, Rows, Style, Value, is_closed, one_line, print_text, tell};
 use crate::users::Choice;
 use crate::wiring::{self, engine_failure};
@@ -30,10 +30,11 @@ pub struct Arguments {
     pub diff: bool,
 }
 
-/// Shows the plan of each meeting. Nothing is written anywhere.
+/// Shows the plan of each meeting. Nothing is written anywhere. A user whose calendar cannot be read is shown as
+/// that, and the others all the same.
 ///
 /// # Errors
-/// A user is unknown, the target is not configured, or a calendar cannot be read.
+/// A user is unknown, the target is not configured, or some calendar cannot be read.
 pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let installation = wiring::open(context.config()?).await?;
     let migration = installation.migration(&arguments.from, &arguments.to)?;
@@ -52,11 +53,19 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     let format = context.output.format().unwrap_or(Format::List);
     let shows_diff = arguments.diff && context.output.format().is_none();
     let mut passed_over = 0;
+    let mut failures = Vec::new();
     for user in &users {
         let mut planned = Vec::new();
         let mut take = |one| planned.push(one);
-        passed_over +=
-            installation.engine.preview(user, &migration, &mut take).await.map_err(engine_failure)?;
+        let failure = match installation.engine.preview(user, &migration, &mut take).await {
+            Ok(ended) => {
+                passed_over += ended;
+                None
+            }
+            // The user's; others may have another calendar.
+            Err(error @ EngineError::Port(_)) => Some(engine_failure(error)),
+            Err(error) => return Err(engine_failure(error)),
+        };
         for planned in &planned {
             if is_closed() {
                 return Ok(());
@@ -65,6 +74,18 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
                 print_text(&with_diff(&user.upn, planned, context.output.style()))?;
             }
             rows.push(row(&user.upn, planned, format));
+        }
+        if let Some(failure) = failure {
+            if shows_diff {
+                let heading = format!("{}: {WOULD_FAIL}", one_line(&user.upn));
+                let heading = context.output.style().heading(&heading);
+                print_text(&format!("{heading}\n  {}\n\n", one_line(&failure.message)))?;
+            }
+            rows.push(failed_row(&user.upn, &failure, format));
+            if users.len() > 1 {
+                tell(&format!("{}: {}", user.upn, failure.message));
+            }
+            failures.push(failure);
         }
     }
     if !shows_diff || rows.is_empty() {
@@ -75,14 +96,28 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         1 => tell("1 meeting that has ended was left alone"),
         several => tell(&format!("{several} meetings that have ended were left alone")),
     }
-    Ok(())
+    ended(failures, users.len())
 }
+
+/// How the command ends: with the failure of the only user, or with how many failed.
+fn ended(mut failures: Vec<Failure>, users: usize) -> Result<(), Failure> {
+    let Some(last) = failures.pop() else { return Ok(()) };
+    if users == 1 {
+        return Err(last);
+    }
+    let exit = if failures.iter().all(|other| other.exit == last.exit) { last.exit } else { Exit::Failed };
+    let message = format!("of {users} users {} cannot be previewed", failures.len() + 1);
+    Err(Failure { exit, message })
+}
+
+/// What would become of what cannot be migrated.
+const WOULD_FAIL: &str = "WouldFail";
 
 /// What would become of a meeting, in the words of a plan.
 fn outcome(planned: &Previewed) -> &'static str {
     match planned.record.outcome {
         MeetingOutcome::Migrated => "WouldMigrate",
-        MeetingOutcome::WillRetry | MeetingOutcome::Failed => "WouldFail",
+        MeetingOutcome::WillRetry | MeetingOutcome::Failed => WOULD_FAIL,
         other => other.name(),
     }
 }
@@ -110,6 +145,24 @@ fn row(upn: &str, planned: &Previewed, format: Format) -> Vec<Value> {
                 Value::text(parts.join(", "))
             }
             Format::Json | Format::Jsonl => Value::List(planned.changes.iter().map(change).collect()),
+        },
+    ]
+}
+
+/// The row of a user whose calendar cannot be read.
+fn failed_row(upn: &str, failure: &Failure, format: Format) -> Vec<Value> {
+    vec![
+        Value::text(upn),
+        Value::Null,
+        Value::Null,
+        Value::text(WOULD_FAIL),
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        Value::text(failure.message.clone()),
+        match format {
+            Format::List | Format::Table | Format::Csv => Value::Null,
+            Format::Json | Format::Jsonl => Value::List(Vec::new()),
         },
     ]
 }

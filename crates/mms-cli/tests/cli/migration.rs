@@ -2,6 +2,10 @@
 
 use std::fs;
 
+use mms_model::port::{RequestFilter, RequestStore as _};
+use mms_model::{Clock as _, SystemClock};
+use mms_store::{Access, SqliteStore};
+
 use crate::installation::{AGENDA, CONFIGURATION, Installation, invite};
 
 fn with_one_meeting() -> (Installation, std::path::PathBuf) {
@@ -109,6 +113,73 @@ fn a_preview_says_what_it_leaves_alone_and_why() {
         ]
     );
     assert_eq!(run.err, "2 meetings that have ended were left alone\n");
+}
+
+#[test]
+fn a_user_who_cannot_be_previewed_does_not_hide_the_others() {
+    let (it, _) = with_one_meeting();
+    it.invite("sam1", "s.ics", &invite("uid-2", "sam1@example.test", "After Bob"));
+    fs::remove_dir_all(it.path("calendars/bob")).unwrap();
+    let file = it.path("some.csv");
+    fs::write(&file, "alice@example.test\nbob@example.test\nsam1@example.test\n").unwrap();
+    let file = file.to_str().unwrap();
+    for choice in [&["--all"][..], &["--file", file]] {
+        let line = [&["preview", "--to", "Jitsi", "-o", "json"], choice].concat();
+        let run = it.mms(&line);
+        assert_ne!(run.code, 0, "{}", run.err);
+        let rows = run.json();
+        let row = |upn: &str| {
+            let all = rows.as_array().unwrap();
+            all.iter().find(|row| row["UserPrincipalName"] == upn).unwrap().clone()
+        };
+        assert_eq!(row("alice@example.test")["Outcome"], "WouldMigrate");
+        assert_eq!(row("sam1@example.test")["Subject"], "After Bob");
+        let bob = row("bob@example.test");
+        assert_eq!((&bob["Outcome"], &bob["Uid"]), (&"WouldFail".into(), &serde_json::Value::Null));
+        let message = bob["Message"].as_str().unwrap();
+        assert!(
+            message.contains("Calendar") && message.contains(": "),
+            "a code and what is wrong: {message}"
+        );
+        assert!(run.err.contains(&format!("bob@example.test: {message}")), "{}", run.err);
+        assert!(run.err.contains("1 cannot be previewed"), "{}", run.err);
+    }
+    let people = ["preview", "--all", "--to", "Jitsi"];
+    for line in [&people[..], &["preview", "--all", "--to", "Jitsi", "--diff"]] {
+        let run = it.mms(line);
+        assert!(run.out.contains("After Bob") && run.out.contains("WouldFail"), "{}", run.out);
+    }
+}
+
+#[test]
+fn a_user_whom_another_process_works_on_does_not_stop_the_others() {
+    let (it, _) = with_one_meeting();
+    let invite = it.invite("bob", "b.ics", &invite("uid-2", "bob@example.test", "Bob's"));
+    it.mms(&["start", "alice@example.test", "--to", "Jitsi"]).ends(0);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let path = it.path("state/mms.db");
+    // The claim holds for as long as the store is open.
+    let (_other, claimed) = runtime.block_on(async {
+        let store = SqliteStore::open(&path, Access::Command).await.unwrap();
+        let [request] = &store.list(&RequestFilter::default()).await.unwrap()[..] else { panic!() };
+        let (now, lease) = (SystemClock.now(), std::time::Duration::from_secs(600));
+        let claimed = store.claim_request(request.id, "another", now, lease).await.unwrap();
+        (store, claimed)
+    });
+    assert!(claimed.is_some());
+    let run =
+        it.mms(&["migrate", "alice@example.test", "bob@example.test", "--to", "Jitsi", "-o", "json"]).ends(1);
+    let rows = run.json();
+    let states: Vec<_> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["UserPrincipalName"].as_str().unwrap(), row["State"].as_str().unwrap()))
+        .collect();
+    assert_eq!(states, [("alice@example.test", "Pending"), ("bob@example.test", "Succeeded")]);
+    assert!(run.err.contains("alice@example.test: the request"), "{}", run.err);
+    assert!(run.err.contains("of 2 migrations 1 wait"), "{}", run.err);
+    assert!(fs::read_to_string(invite).unwrap().contains("https://meet.example.test/"));
 }
 
 #[test]

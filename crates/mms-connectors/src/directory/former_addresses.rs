@@ -1,5 +1,6 @@
 //! A directory whose users are also known by their addresses of before a move between tenants.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -28,8 +29,9 @@ impl FormerAddresses {
             // The first address is the one that the user writes from.
             user.addresses.push(user.primary_address());
         }
+        let mut owned: HashSet<Address> = user.addresses.iter().cloned().collect();
         for former in known.iter().flat_map(|address| self.identities.sources(address)) {
-            if !user.addresses.contains(&former) {
+            if owned.insert(former.clone()) {
                 user.addresses.push(former);
             }
         }

@@ -8,7 +8,8 @@ use reqwest::{Certificate, Client, Method, StatusCode, redirect};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use super::{BodyReader, Credentials, TransportError, TransportSettings, place, retry_after};
+use super::lanes::{FRESH, HOLD};
+use super::{BodyReader, Credentials, SecretText, TransportError, TransportSettings, place, retry_after};
 
 /// How often a request is sent again on a new connection after a broken one.
 pub(super) const RECONNECTS: u32 = 2;
@@ -27,6 +28,22 @@ pub struct Transport {
     settings: TransportSettings,
     slots: Arc<Semaphore>,
     paused_until: Mutex<Option<Instant>>,
+    /// What is known of the name and password that calls are signed in with.
+    basic: tokio::sync::Mutex<Option<(Basic, Standing)>>,
+}
+
+/// A name, its password, and the URL that they are for.
+#[derive(PartialEq)]
+struct Basic {
+    url: Url,
+    user: String,
+    password: SecretText,
+}
+
+enum Standing {
+    Good(Instant),
+    /// With the headers of the answer.
+    Refused(Instant, HeaderMap),
 }
 
 impl Transport {
@@ -37,7 +54,9 @@ impl Transport {
     pub fn new(settings: TransportSettings) -> Result<Self, TransportError> {
         let client = build_client(&settings, usize::MAX)?;
         let slots = Arc::new(Semaphore::new(settings.concurrency.max(1)));
-        Ok(Self { client, fresh_client: OnceLock::new(), settings, slots, paused_until: Mutex::new(None) })
+        let (fresh_client, paused_until) = (OnceLock::new(), Mutex::new(None));
+        let basic = tokio::sync::Mutex::new(None);
+        Ok(Self { client, fresh_client, settings, slots, paused_until, basic })
     }
 
     /// The client for requests on connections of their own.
@@ -255,7 +274,48 @@ impl Session {
         self.attempt(&Exchange { fresh: true, ..exchange.clone() }).await
     }
 
+    /// Directories lock an account after a few wrong passwords, and at a service that all calls of all users go to
+    /// (POST), one account signs all of them in. Until that has worked, one call is sent at a time; after a refusal, the
+    /// same answer is given for a while without asking. Other requests are for one user's own place each.
     async fn attempt(&self, exchange: &Exchange) -> Result<Reply, TransportError> {
+        let (Credentials::Basic { user, password }, &Method::POST) = (&self.credentials, &exchange.method)
+        else {
+            return self.ask(exchange).await;
+        };
+        let url = exchange.url.clone();
+        let account = Basic { url: url.clone(), user: user.clone(), password: password.clone() };
+        let after = self.settings().request_timeout;
+        let mut known = tokio::time::timeout(after, self.transport.basic.lock())
+            .await
+            .map_err(|_| TransportError::Timeout { url: place(&url), after })?;
+        match known.as_ref().filter(|(of, _)| *of == account) {
+            Some((_, Standing::Refused(at, headers))) if at.elapsed() < HOLD => {
+                tracing::debug!(user, url = place(&url), "not signing in: it was refused before");
+                let (status, headers) = (StatusCode::UNAUTHORIZED, headers.clone());
+                return Ok(Reply { status, headers, url, body: Vec::new() });
+            }
+            Some((_, Standing::Good(at))) if at.elapsed() < FRESH => {
+                drop(known);
+                let reply = self.ask(exchange).await?;
+                if reply.status == StatusCode::UNAUTHORIZED {
+                    let refused = Standing::Refused(Instant::now(), reply.headers.clone());
+                    *self.transport.basic.lock().await = Some((account, refused));
+                }
+                return Ok(reply);
+            }
+            _ => {}
+        }
+        let reply = self.ask(exchange).await?;
+        if reply.status == StatusCode::UNAUTHORIZED {
+            *known = Some((account, Standing::Refused(Instant::now(), reply.headers.clone())));
+        } else if reply.status.is_success() || reply.status == StatusCode::INTERNAL_SERVER_ERROR {
+            // Faults of SOAP come with 500.
+            *known = Some((account, Standing::Good(Instant::now())));
+        }
+        Ok(reply)
+    }
+
+    async fn ask(&self, exchange: &Exchange) -> Result<Reply, TransportError> {
         let timeout = self.settings().request_timeout;
         let (response, _slot) = self.send(exchange, timeout).await?;
         let limit = self.settings().max_body;

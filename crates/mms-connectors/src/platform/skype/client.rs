@@ -53,6 +53,15 @@ impl SignedIn {
         self.home = None;
         self.application = None;
     }
+
+    /// Whether a password was refused so lately that it is not to be tried again.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.as_ref().is_some_and(|refusal| refusal.at.elapsed() < REFUSED_FOR)
+    }
+
+    pub(super) fn refuse(&mut self, password: SecretText, error: UcwaError) {
+        self.refused = Some(Refusal { password, at: Instant::now(), error });
+    }
 }
 
 struct Ticket {
@@ -209,7 +218,7 @@ impl Client {
         state.issuer = Some(url.clone());
         let outcome = self.granted(account, &password, &url).await;
         if let Err(error @ UcwaError::Refused { .. }) = &outcome {
-            state.refused = Some(Refusal { password, at: Instant::now(), error: error.clone() });
+            state.refuse(password, error.clone());
         }
         outcome
     }

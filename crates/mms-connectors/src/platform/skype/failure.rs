@@ -90,6 +90,11 @@ pub(super) enum UcwaError {
     /// The meeting kept changing.
     #[error("the online meeting {0} was changed each time before it could be written")]
     KeptChanging(String),
+    /// A list without descriptions is too long to ask for each.
+    #[error(
+        "the pool lists {short} online meetings of {user} without saying which are of MMS, and no more than {most} are asked one by one: delete those that the user needs no more in Outlook, or let another account make them (credentials_file, delegate)"
+    )]
+    TooManyShort { user: String, short: usize, most: usize },
     /// The pool made a join link that the configuration does not count as its own.
     #[error(
         "the pool's join link {0} is below none of meet_urls: add its Meet simple URL there (Get-CsSimpleUrlConfiguration)"
@@ -178,6 +183,7 @@ impl UcwaError {
             | Self::NotByTls { .. }
             | Self::NoPasswordGrant { .. }
             | Self::NotEligible { .. }
+            | Self::TooManyShort { .. }
             | Self::ForeignJoinUrl(_)
             | Self::Unknown(_) => Permanent,
         }

@@ -231,8 +231,9 @@ pub(super) fn prolonged(meeting: &Value, expires: Timestamp, sip_domains: &[Stri
         body.extend(value.map(|value| ((*name).to_owned(), value.clone())));
     }
     for name in ["attendees", "leaders"] {
-        let listed = meeting.get(name).and_then(Value::as_array).into_iter().flatten();
-        body.insert(name.to_owned(), json!(internal(listed.filter_map(Value::as_str), sip_domains)));
+        let Some(listed) = meeting.get(name).and_then(Value::as_array) else { continue };
+        let people = listed.iter().filter_map(Value::as_str);
+        body.insert(name.to_owned(), json!(internal(people, sip_domains)));
     }
     body.insert("expirationTime".to_owned(), written_date(expires));
     let is_carried = |(name, value): &(&String, &Value)| *name == "onlineMeetingId" || *value == CARRIED;
@@ -406,7 +407,7 @@ mod tests {
         let body = prolonged(&meeting, at(NOW), &["contoso.com".to_owned()]);
         assert_eq!(
             body,
-            json!({"subject": "S", "description": "D", "accessLevel": "Locked", "attendees": [],
+            json!({"subject": "S", "description": "D", "accessLevel": "Locked",
                 "leaders": ["sip:a@contoso.com"], "expirationTime": "/Date(1795600800000)/", "onlineMeetingId": "ABCD1234",
                 "2c04865e-a621-4a4d-81e0-8047131f87d8": CARRIED})
         );

@@ -103,7 +103,10 @@ impl Skype {
     fn line(&self, account: &Account) -> Arc<Line> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() >= REMEMBERED {
-            lines.retain(|_, line| Arc::strong_count(line) > 1);
+            // Who was refused is remembered all the same: another try might lock the account.
+            lines.retain(|_, line| {
+                Arc::strong_count(line) > 1 || line.state.try_lock().map_or(true, |state| state.is_refused())
+            });
         }
         Arc::clone(lines.entry(account.user.to_lowercase()).or_default())
     }
@@ -317,6 +320,26 @@ mod tests {
         let mut teams = meeting("https://meet.contoso.com/alice/ABCD1234");
         teams.platform = Platform::TEAMS;
         assert!(!skype.holds(&teams));
+    }
+
+    #[test]
+    fn a_refusal_is_remembered_whoever_comes_after() {
+        let skype = skype();
+        let account = |user: &str| {
+            let mut account = skype.accounts.of("alice@contoso.com").unwrap();
+            user.clone_into(&mut account.user);
+            account
+        };
+        let refused = Arc::downgrade(&skype.line(&account("eve")));
+        let line = skype.line(&account("eve"));
+        let password = crate::transport::SecretText::new("wrong");
+        line.state.try_lock().unwrap().refuse(password, UcwaError::Malformed("refused".to_owned()));
+        drop(line);
+        for n in 0..3 * REMEMBERED {
+            skype.line(&account(&format!("user{n}")));
+        }
+        assert!(refused.upgrade().is_some_and(|line| Arc::ptr_eq(&line, &skype.line(&account("EVE")))));
+        assert!(skype.lines.lock().unwrap().len() <= REMEMBERED);
     }
 
     #[test]

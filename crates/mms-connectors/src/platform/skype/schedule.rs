@@ -22,6 +22,8 @@ use super::settings::SkypeSettings;
 const TRIES: usize = 3;
 /// Descriptions that are remembered of one user's meetings.
 const REMEMBERED: usize = 10_000;
+/// Descriptions that are read one by one for one list.
+const READ_SINGLY: usize = 1_000;
 
 /// A meeting and how it is joined by telephone.
 pub(super) struct Found {
@@ -118,7 +120,16 @@ impl Desk<'_> {
     async fn list(&mut self, url: Url) -> Result<Listed, UcwaError> {
         let answer = self.client.ask(self.state, self.account, Call::get(url)).await?;
         let mut listed = Listed::default();
-        for mut meeting in Scheduled::list(&answer.body) {
+        let meetings = Scheduled::list(&answer.body);
+        let is_short = |meeting: &&Scheduled| {
+            meeting.description.is_none() && !self.state.descriptions.contains_key(&meeting.id)
+        };
+        let short = meetings.iter().filter(is_short).count();
+        if short > READ_SINGLY {
+            let user = self.account.user.clone();
+            return Err(UcwaError::TooManyShort { user, short, most: READ_SINGLY });
+        }
+        for mut meeting in meetings {
             if meeting.description.is_none() {
                 meeting.description = Some(self.description(&meeting).await?);
             }
@@ -182,8 +193,18 @@ impl Desk<'_> {
         let url = self.place_of(&meeting).await?;
         for _ in 0..TRIES {
             let Some(current) = self.read(&meeting).await? else { return Ok(None) };
+            // Without, what somebody changes meanwhile would be undone.
+            let Some(etag) = current.etag else {
+                tracing::warn!(
+                    meeting = meeting.id,
+                    user = self.account.user,
+                    expires = meeting.expires.map(|at| at.to_string()),
+                    "the pool gives the online meeting no ETag, so it is not prolonged: prolong it in Outlook"
+                );
+                return Ok(Some(meeting));
+            };
             let body = prolonged(&current.body, expires, self.sip_domains);
-            let call = Call::new(Method::PUT, url.clone()).body(body).if_match(current.etag);
+            let call = Call::new(Method::PUT, url.clone()).body(body).if_match(Some(etag));
             match self.client.ask(self.state, self.account, call).await {
                 Ok(answer) => {
                     let written = Scheduled::read(&answer.body).or_else(|| Scheduled::read(&current.body));

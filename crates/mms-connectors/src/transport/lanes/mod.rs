@@ -40,9 +40,9 @@ use lane::{Broken, Lane};
 use tickets::{Answers, Tickets};
 
 /// For how long no other sign-in is tried after a refused one. Two in half an hour stay below every sensible threshold.
-const HOLD: Duration = Duration::from_secs(15 * 60);
+pub(super) const HOLD: Duration = Duration::from_secs(15 * 60);
 /// For how long a sign-in that worked is good for letting others go on at the same time.
-const FRESH: Duration = Duration::from_secs(60);
+pub(super) const FRESH: Duration = Duration::from_secs(60);
 /// How long a lane may lie unused.
 const IDLE: Duration = Duration::from_secs(30);
 /// Messages that a sign-in may take; NTLM takes two.
@@ -111,6 +111,10 @@ impl Lanes {
     /// Where no complete answer came, or the server did not take the sign-in; an answer with another error status
     /// is a reply.
     pub async fn exchange(&self, exchange: &Exchange) -> Result<Reply, SignInError> {
+        if exchange.url.origin() != self.base.origin() {
+            let (from, to) = (place(&self.base), place(&exchange.url));
+            return Err(SignInError::Unsent(TransportError::ForeignServer { from, to }));
+        }
         let _slot = self
             .slots
             .acquire()
@@ -155,14 +159,29 @@ impl Lanes {
 
     /// Sends the request on a lane that signs in with it: `lane`, or a new one.
     async fn signed_in(&self, lane: Option<Lane>, exchange: &Exchange) -> Result<Reply, SignInError> {
-        let mut standing = self.standing.lock().await;
+        // Where the password may be wrong, the others wait here until it is known; but no longer than for an answer, or
+        // those of a server that hangs would wait for each other's timeouts.
+        let after = self.settings.request_timeout;
+        let mut standing = tokio::time::timeout(after, self.standing.lock())
+            .await
+            .map_err(|_| SignInError::Unsent(TransportError::Timeout { url: place(&exchange.url), after }))?;
         standing.permit(&self.base, &self.account)?;
-        // Where the password may be wrong, the others wait here until it is known.
         let outcome = if standing.is_fresh() {
             drop(standing);
-            let outcome = self.sign_in(lane, exchange).await;
-            standing = self.standing.lock().await;
-            outcome
+            match self.sign_in(lane, exchange).await {
+                Ok((reply, lane)) => {
+                    // Whoever has it is about to learn the same.
+                    if let Ok(mut standing) = self.standing.try_lock() {
+                        *standing = Standing::Good(Instant::now());
+                    }
+                    self.keep(lane);
+                    return Ok(reply);
+                }
+                stopped => {
+                    standing = self.standing.lock().await;
+                    stopped
+                }
+            }
         } else {
             self.sign_in(lane, exchange).await
         };
