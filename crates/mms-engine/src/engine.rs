@@ -13,6 +13,7 @@ use mms_model::{
     MigrationType, PortError, RequestId, State, Summary, Transition, User,
 };
 
+use crate::pipeline::Extent;
 use crate::prepare::Preparation;
 use crate::{EngineError, EngineSettings, pipeline};
 
@@ -78,7 +79,8 @@ impl Engine {
     }
 
     /// Claims and runs one attempt at a request now, due or not, and returns what it became. What the user's earlier
-    /// requests left unfinished comes first: it may be mails, which a new request would not know of.
+    /// requests left unfinished comes first: it may be mails, which a new request would not know of. An earlier one
+    /// that asks for the same is run whole; of another what it began is ended, and it waits on.
     ///
     /// # Errors
     /// There is no such request, somebody else works on it or on another of its user, or the store failed.
@@ -87,9 +89,11 @@ impl Engine {
         id: RequestId,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<MigrationRequest, EngineError> {
+        let asked = self.request(id).await?.migration;
         for earlier in self.unfinished_before(id).await? {
             if let Some((request, lease)) = self.claim_now(earlier).await? {
-                self.run_claimed(&request, &lease, &|| false, progress).await?;
+                let extent = if request.migration == asked { Extent::Whole } else { Extent::Begun };
+                self.run_claimed(&request, &lease, extent, &|| false, progress).await?;
             }
         }
         let Some((request, lease)) = self.claim_now(id).await? else {
@@ -101,7 +105,7 @@ impl Engine {
             };
             return Err(EngineError::NotAvailable(id, why));
         };
-        self.run_claimed(&request, &lease, &|| false, progress).await?;
+        self.run_claimed(&request, &lease, Extent::Whole, &|| false, progress).await?;
         self.request(id).await
     }
 
@@ -125,11 +129,12 @@ impl Engine {
         &self,
         request: &MigrationRequest,
         lease: &Lease,
+        extent: Extent,
         stop: &(dyn Fn() -> bool + Send + Sync),
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<(), StoreError> {
         let work = async {
-            let ending = pipeline::attempt(self, request, lease, stop, progress).await?;
+            let ending = pipeline::attempt(self, request, lease, extent, stop, progress).await?;
             self.store.finish(lease, ending.how, ending.counts, &ending.message, self.clock.now()).await
         };
         self.under_lease(lease, work).await

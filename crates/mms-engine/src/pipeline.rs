@@ -106,6 +106,15 @@ struct Run<'a> {
     progress: &'a (dyn Fn(Progress) + Send + Sync),
 }
 
+/// How much of a request an attempt does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it.
+    Whole,
+    /// What an earlier attempt began and did not end: writes whose fate is unknown, and mails. Then it is handed back.
+    Begun,
+}
+
 /// Runs one attempt at the claimed `request`.
 ///
 /// # Errors
@@ -114,12 +123,13 @@ pub(crate) async fn attempt(
     engine: &Engine,
     request: &MigrationRequest,
     lease: &Lease,
+    extent: Extent,
     stop: &(dyn Fn() -> bool + Send + Sync),
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Ending, StoreError> {
     let mut tally = tally_of(engine, request).await?;
     let mut message = String::new();
-    let result = work(engine, request, lease, stop, progress, &mut tally, &mut message).await;
+    let result = work(engine, request, lease, extent, stop, progress, &mut tally, &mut message).await;
     let how = match result {
         Ok(()) if tally.waiting == 0 => None,
         Ok(()) => Some(PortError::retry(Code::RetriesExhausted, message.clone())),
@@ -202,10 +212,12 @@ async fn give_up_waiting(
     Ok(())
 }
 
+#[expect(clippy::too_many_arguments, reason = "what an attempt has to do with, and nowhere else")]
 async fn work(
     engine: &Engine,
     request: &MigrationRequest,
     lease: &Lease,
+    extent: Extent,
     stop: &(dyn Fn() -> bool + Send + Sync),
     progress: &(dyn Fn(Progress) + Send + Sync),
     tally: &mut Tally,
@@ -235,6 +247,9 @@ async fn work(
         progress,
     };
     run.settle(stop).await?;
+    if extent == Extent::Begun {
+        return Err(Stop::Shutdown);
+    }
     let from = engine.clock.now();
     let mut pages = calendar.meetings(from);
     while let Some(page) = pages.next().await? {

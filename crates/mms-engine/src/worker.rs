@@ -8,6 +8,7 @@ use mms_model::RequestId;
 use tokio::sync::watch;
 
 use crate::engine::{Progress, worker_name};
+use crate::pipeline::Extent;
 use crate::rollback::RollbackSelection;
 use crate::{Engine, EngineError};
 
@@ -38,7 +39,7 @@ impl Engine {
         while let Some((request, lease)) =
             self.store.claim(&name, self.clock.now(), self.settings.lease).await?
         {
-            self.run_claimed(&request, &lease, &|| false, progress).await?;
+            self.run_claimed(&request, &lease, Extent::Whole, &|| false, progress).await?;
             attempts += 1;
         }
         Ok(attempts)
@@ -57,7 +58,7 @@ impl Engine {
         while !should_stop() {
             let pause = match self.store.claim(&name, self.clock.now(), self.settings.lease).await {
                 Ok(Some((request, lease))) => {
-                    match self.run_claimed(&request, &lease, &should_stop, progress).await {
+                    match self.run_claimed(&request, &lease, Extent::Whole, &should_stop, progress).await {
                         Ok(()) => continue,
                         // The lease runs out and the request is taken up again from the journal.
                         Err(error) => {

@@ -410,3 +410,27 @@ async fn a_rollback_does_not_count_what_was_never_written() {
     let done = engine.rollback(id, &RollbackSelection::All, "admin").await.unwrap();
     assert_eq!((done.restored, done.failed), (1, 0), "{:?}", done.problems);
 }
+
+#[tokio::test]
+async fn another_request_that_waits_is_not_run_along() {
+    let world = World::new();
+    world.add("a", "MASTER zoom:1 x", &[A]);
+    world.add("b", "MASTER jitsi:2 x", &[A]);
+    world.with(|s| s.faults.update = vec![1]);
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let waiting = start(&engine, "AllToJitsi").await;
+    engine.run_now(waiting, &|_| {}).await.unwrap();
+    assert_eq!(engine.request(waiting).await.unwrap().state, State::Pending);
+    let asked = start(&engine, "ToSameType").await;
+    assert_ne!(asked, waiting, "what has begun is not joined");
+    engine.run_now(asked, &|_| {}).await.unwrap();
+    assert_eq!(world.content("a"), "MASTER zoom:1 x", "nobody asked for it");
+    assert_eq!(engine.request(waiting).await.unwrap().state, State::Pending, "it waits on");
+    let same = start(&engine, "AllToJitsi").await;
+    if same != waiting {
+        engine.run_now(same, &|_| {}).await.unwrap();
+    } else {
+        engine.run_now(waiting, &|_| {}).await.unwrap();
+    }
+    assert!(world.content("a").starts_with("MASTER jitsi:"), "the same again goes on with it");
+}
