@@ -80,7 +80,7 @@ impl Engine {
 
     /// Claims and runs one attempt at a request now, due or not, and returns what it became. What the user's earlier
     /// requests left unfinished comes first: it may be mails, which a new request would not know of. An earlier one
-    /// that asks for the same is run whole; of another what it began is ended, and it waits on.
+    /// that asks for the same is run whole; of another what it began is ended, and the rest of it waits on.
     ///
     /// # Errors
     /// There is no such request, somebody else works on it or on another of its user, or the store failed.
@@ -91,8 +91,14 @@ impl Engine {
     ) -> Result<MigrationRequest, EngineError> {
         let asked = self.request(id).await?.migration;
         for earlier in self.unfinished_before(id).await? {
-            if let Some((request, lease)) = self.claim_now(earlier).await? {
-                let extent = if request.migration == asked { Extent::Whole } else { Extent::Begun };
+            let extent = if earlier.migration == asked { Extent::Whole } else { Extent::Begun };
+            if extent == Extent::Begun
+                && earlier.state == State::Pending
+                && !self.has_begun(earlier.id).await?
+            {
+                continue;
+            }
+            if let Some((request, lease)) = self.claim_now(earlier.id).await? {
                 self.run_claimed(&request, &lease, extent, &|| false, progress).await?;
             }
         }
@@ -114,14 +120,19 @@ impl Engine {
     }
 
     /// The other requests of the same user that wait for a retry or whose worker may have died, oldest first.
-    async fn unfinished_before(&self, id: RequestId) -> Result<Vec<RequestId>, EngineError> {
+    async fn unfinished_before(&self, id: RequestId) -> Result<Vec<MigrationRequest>, EngineError> {
         let filter = RequestFilter {
             user: Some(self.request(id).await?.user.id),
             states: vec![State::Pending, State::InProgress],
             ..RequestFilter::default()
         };
         let others = self.store.list(&filter).await?;
-        Ok(others.into_iter().rev().map(|request| request.id).filter(|other| *other != id).collect())
+        Ok(others.into_iter().rev().filter(|other| other.id != id).collect())
+    }
+
+    /// Whether the request has writes whose fate is unknown, or mails to send.
+    async fn has_begun(&self, id: RequestId) -> Result<bool, StoreError> {
+        Ok(!self.store.journalled(id, &pipeline::BEGUN, None, 1).await?.is_empty())
     }
 
     /// Runs one attempt under a lease that is kept alive meanwhile.

@@ -26,6 +26,9 @@ pub(crate) const CONFLICT_TRIES: usize = 5;
 /// Reads of a calendar at a time, of one user.
 const CONCURRENCY: usize = 20;
 
+/// The states of what an attempt began and did not end.
+pub(crate) const BEGUN: [JournalState; 2] = [JournalState::Planned, JournalState::Written];
+
 /// How an attempt ends.
 pub(crate) struct Ending {
     pub(crate) how: Finish,
@@ -111,7 +114,7 @@ struct Run<'a> {
 pub(crate) enum Extent {
     /// All of it.
     Whole,
-    /// What an earlier attempt began and did not end: writes whose fate is unknown, and mails. Then it is handed back.
+    /// What an earlier attempt began and did not end: writes whose fate is unknown, and mails. Then it waits as before.
     Begun,
 }
 
@@ -135,8 +138,14 @@ pub(crate) async fn attempt(
         Ok(()) => Some(PortError::retry(Code::RetriesExhausted, message.clone())),
         Err(Stop::Store(error)) => return Err(error),
         Err(Stop::Shutdown) => {
-            let counts = tally.counts();
-            return Ok(Ending { how: Finish::HandedBack, counts, message });
+            let how = match extent {
+                Extent::Whole => Finish::HandedBack,
+                Extent::Begun => Finish::Retry { at: request.due, counted: false },
+            };
+            if extent == Extent::Begun && message.is_empty() {
+                message.clone_from(&request.last_message);
+            }
+            return Ok(Ending { how, counts: tally.counts(), message });
         }
         Err(Stop::Port(error)) => {
             message = error.to_string();
@@ -280,11 +289,10 @@ impl Run<'_> {
     async fn settle(&mut self, stop: &(dyn Fn() -> bool + Send + Sync)) -> Result<(), Stop> {
         let mut after = None;
         loop {
-            let states = [JournalState::Planned, JournalState::Written];
             let entries = self
                 .engine
                 .store
-                .journalled(self.request.id, &states, after.as_ref(), self.engine.page())
+                .journalled(self.request.id, &BEGUN, after.as_ref(), self.engine.page())
                 .await?;
             let Some(last) = entries.last() else { return Ok(()) };
             if stop() {
@@ -768,7 +776,6 @@ impl Run<'_> {
                 .filter(|r| r.outcome == MeetingOutcome::WillRetry && r.at < began)
                 .filter(|r| !self.unsettled.contains(&r.event))
                 .collect();
-            let open = [JournalState::Planned, JournalState::Written];
             let current = self.reread(unseen.iter().map(|r| r.event.clone()).collect()).await;
             let mut meetings = Vec::new();
             for (record, current) in unseen.into_iter().zip(current) {
@@ -783,7 +790,7 @@ impl Run<'_> {
                     }
                 }
             }
-            if !meetings.is_empty() && !self.is_open(&open, &meetings).await? {
+            if !meetings.is_empty() && !self.is_open(&BEGUN, &meetings).await? {
                 self.migrate(meetings).await?;
                 self.halted()?;
             }

@@ -420,12 +420,18 @@ async fn another_request_that_waits_is_not_run_along() {
     let (_folder, engine) = setup(&world, EngineSettings::default()).await;
     let waiting = start(&engine, "AllToJitsi").await;
     engine.run_now(waiting, &|_| {}).await.unwrap();
-    assert_eq!(engine.request(waiting).await.unwrap().state, State::Pending);
+    let before = engine.request(waiting).await.unwrap();
+    assert_eq!(before.state, State::Pending);
     let asked = start(&engine, "ToSameType").await;
     assert_ne!(asked, waiting, "what has begun is not joined");
     engine.run_now(asked, &|_| {}).await.unwrap();
     assert_eq!(world.content("a"), "MASTER zoom:1 x", "nobody asked for it");
-    assert_eq!(engine.request(waiting).await.unwrap().state, State::Pending, "it waits on");
+    let after = engine.request(waiting).await.unwrap();
+    assert_eq!(
+        (after.state, after.due, after.retries),
+        (State::Pending, before.due, before.retries),
+        "it waits on"
+    );
     let same = start(&engine, "AllToJitsi").await;
     if same != waiting {
         engine.run_now(same, &|_| {}).await.unwrap();
