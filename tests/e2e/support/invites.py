@@ -8,7 +8,7 @@ import pathlib
 import re
 from dataclasses import dataclass
 
-BLOCKS = pathlib.Path(__file__).resolve().parents[3] / "fixtures/demo"
+BLOCKS = pathlib.Path(__file__).resolve().parents[3] / "fixtures/blocks"
 TENANT = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 
 BEFORE = "Tagesordnung für heute:\n1. Rückblick – was lief gut? 👍\n2. Budget; Zahlen, Daten\n\n"
@@ -31,7 +31,7 @@ class Invite:
 
 
 def filled(block, number):
-    """The text of a block in fixtures/demo, with ids that no other number has."""
+    """The text of a block in fixtures/blocks, with ids that no other number has."""
     values = {
         "token": f"{number:08x}MjYtNDU2Ny00YzQ5",
         "tenant": TENANT,
