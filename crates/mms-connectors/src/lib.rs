@@ -5,6 +5,7 @@ pub mod calendar;
 pub mod diagnosis;
 pub mod directory;
 pub mod graph;
+mod parsed_file;
 pub mod platform;
 pub mod sender;
 pub mod transport;

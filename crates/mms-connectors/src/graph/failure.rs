@@ -101,12 +101,7 @@ impl GraphError {
     /// Whether the write may have happened all the same: only reading back tells.
     pub fn is_unclear(&self) -> bool {
         match self {
-            Self::Transport(error) => matches!(
-                error,
-                TransportError::Timeout { .. }
-                    | TransportError::Interrupted { .. }
-                    | TransportError::BodyTooLarge { .. }
-            ),
+            Self::Transport(error) => error.is_unclear(),
             Self::Answer { status, .. } => matches!(status, 500 | 502 | 504 | 408),
             Self::Malformed(_) => true,
             Self::Token(_) => false,

@@ -126,6 +126,11 @@ impl TransportError {
     pub(super) fn is_broken_connection(&self) -> bool {
         matches!(self, Self::Interrupted { .. })
     }
+
+    /// Whether the server may have done what it was asked all the same.
+    pub(crate) fn is_unclear(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::Interrupted { .. } | Self::BodyTooLarge { .. })
+    }
 }
 
 /// A URL as it is shown in messages.

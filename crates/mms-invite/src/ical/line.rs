@@ -185,7 +185,8 @@ fn value_start(bytes: &[u8], from: usize, end: usize) -> usize {
     bytes.get(from..end).and_then(|b| memchr::memchr(b':', b)).map_or(end, |n| from + n + 1)
 }
 
-fn outside_quotes(text: &str, wanted: char) -> Option<usize> {
+/// Where `wanted` stands first outside of quotes.
+pub(crate) fn outside_quotes(text: &str, wanted: char) -> Option<usize> {
     let mut quoted = false;
     text.char_indices().find_map(|(at, c)| {
         if c == '"' {

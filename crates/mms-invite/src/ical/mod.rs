@@ -12,6 +12,7 @@ mod text;
 pub use component::{Component, Document};
 pub use edit::Edits;
 pub use line::Line;
+pub(crate) use line::outside_quotes;
 pub use text::{Text, escape};
 
 /// The line ending that a file uses: the first one in it, CRLF where there is none.

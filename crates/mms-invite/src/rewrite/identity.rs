@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use mms_model::{Address, IdentityMap, PartChange};
 
 use super::instance_id;
-use crate::ical::{Component, Document, Edits, Line};
+use crate::ical::{Component, Document, Edits, Line, outside_quotes};
 
 /// Parameters that hold a calendar address, or several, each in quotes (RFC 5545 sections 3.2.4, 3.2.5, 3.2.11
 /// and 3.2.18; RFC 7986 section 6.2).
@@ -97,16 +97,12 @@ fn one(value: &str, identities: &IdentityMap) -> String {
 }
 
 /// The parts of `text` between separators that stand outside of quotes.
-fn split(text: &str, separator: char) -> Vec<&str> {
+fn split(mut text: &str, separator: char) -> Vec<&str> {
     let mut parts = Vec::new();
-    let (mut start, mut quoted) = (0, false);
-    for (at, c) in text.char_indices() {
-        quoted ^= c == '"';
-        if c == separator && !quoted {
-            parts.push(&text[start..at]);
-            start = at + c.len_utf8();
-        }
+    while let Some((part, rest)) = outside_quotes(text, separator).map(|at| text.split_at(at)) {
+        parts.push(part);
+        text = &rest[separator.len_utf8()..];
     }
-    parts.push(&text[start..]);
+    parts.push(text);
     parts
 }

@@ -2,33 +2,17 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::path::Path;
 
 use mms_model::{Code, PortError, User};
 use serde::Deserialize;
 
+use crate::parsed_file::ParsedFile;
 use crate::transport::{Credentials, SecretText};
-
-/// How long a file must have been left alone when it is read for its time to tell of every later change:
-/// file systems keep times in steps of up to 2 seconds (FAT).
-const TIME_STEP: Duration = Duration::from_secs(2);
 
 /// Keeps what the file said, until the file is another.
 #[derive(Debug, Default)]
-pub(super) struct CredentialsFile {
-    last: Mutex<Option<Reading>>,
-}
-
-/// The entries of a file as it was at one time.
-#[derive(Debug)]
-struct Reading {
-    path: PathBuf,
-    /// Modification time and size; `None` where a change could leave them as they are.
-    state: Option<(SystemTime, u64)>,
-    entries: Arc<Entries>,
-}
+pub(super) struct CredentialsFile(ParsedFile<Entries>);
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,7 +42,7 @@ impl CredentialsFile {
                 format!("credentials_file {}: {what}", path.display()),
             )
         };
-        let entries = self.entries(path).map_err(denied)?;
+        let entries = self.0.read(path, Entries::parse).map_err(denied)?;
         let entry = entries
             .of(user, login)
             .ok_or_else(|| denied(format!("there is no entry for {}, or more than one", user.upn)))?;
@@ -70,27 +54,6 @@ impl CredentialsFile {
             (None, Some(token)) => Ok(Credentials::Bearer(token.clone())),
             _ => Err(denied(format!("the entry for {} needs either a password or a token", user.upn))),
         }
-    }
-
-    fn entries(&self, path: &Path) -> Result<Arc<Entries>, String> {
-        let unreadable = |e: std::io::Error| format!("cannot be read: {e}");
-        // The time first: a change between it and the reading is then seen the next time.
-        let metadata = std::fs::metadata(path).map_err(unreadable)?;
-        let state = metadata.modified().ok().map(|modified| (modified, metadata.len()));
-        // Held while the file is read, so that users who are opened at once read it once.
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reading) = last.as_ref()
-            && reading.path == path
-            && state.is_some()
-            && reading.state == state
-        {
-            return Ok(Arc::clone(&reading.entries));
-        }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        let entries = Arc::new(Entries::parse(&text)?);
-        let settled = state.filter(|(modified, _)| modified.elapsed().is_ok_and(|age| age > TIME_STEP));
-        *last = Some(Reading { path: path.to_owned(), state: settled, entries: Arc::clone(&entries) });
-        Ok(entries)
     }
 }
 
@@ -138,6 +101,8 @@ mod tests {
 
     use mms_model::Address;
     use tempfile::NamedTempFile;
+
+    use std::time::{Duration, SystemTime};
 
     use super::*;
 

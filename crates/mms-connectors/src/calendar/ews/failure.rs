@@ -97,14 +97,7 @@ impl EwsError {
     /// Whether a write may have been taken although this came of it.
     pub(super) fn is_unclear(&self) -> bool {
         match self {
-            Self::Transport(error) => {
-                matches!(
-                    error,
-                    TransportError::Timeout { .. }
-                        | TransportError::Interrupted { .. }
-                        | TransportError::BodyTooLarge { .. }
-                )
-            }
+            Self::Transport(error) => error.is_unclear(),
             // A server that does not prove itself has been sent the request all the same.
             Self::Malformed(_) | Self::SignIn(SignInError::Unusable { .. }) => true,
             Self::Status { status, .. } => *status >= 500 && *status != 503,

@@ -3,16 +3,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 
+use crate::parsed_file::ParsedFile;
 use crate::transport::SecretText;
-
-/// How long a file must have been left alone when it is read for its time to tell of every later change:
-/// file systems keep times in steps of up to 2 seconds (FAT).
-const TIME_STEP: Duration = Duration::from_secs(2);
 
 /// A line of the file.
 #[derive(Debug, Clone)]
@@ -28,15 +24,7 @@ pub(super) struct Person {
 #[derive(Debug)]
 pub(super) struct CredentialsFile {
     path: PathBuf,
-    last: Mutex<Option<Reading>>,
-}
-
-/// The file as it was at one time.
-#[derive(Debug)]
-struct Reading {
-    /// Modification time and size; `None` where a change could leave them as they are.
-    state: Option<(SystemTime, u64)>,
-    people: Arc<People>,
+    people: ParsedFile<People>,
 }
 
 /// Those who stand in the file.
@@ -49,7 +37,7 @@ pub(super) struct People {
 
 impl CredentialsFile {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, last: Mutex::default() }
+        Self { path, people: ParsedFile::default() }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -61,20 +49,8 @@ impl CredentialsFile {
     /// # Errors
     /// What is wrong with it and where; quotes no secret.
     pub(super) fn people(&self) -> Result<Arc<People>, String> {
-        let unreadable = |e: std::io::Error| format!("{} cannot be read: {e}", self.path.display());
-        // The time first: a change between it and the reading is then seen the next time.
-        let metadata = std::fs::metadata(&self.path).map_err(unreadable)?;
-        let state = metadata.modified().ok().map(|modified| (modified, metadata.len()));
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reading) = last.as_ref().filter(|reading| state.is_some() && reading.state == state) {
-            return Ok(Arc::clone(&reading.people));
-        }
-        let text = std::fs::read_to_string(&self.path).map_err(unreadable)?;
-        let people = People::parse(&text).map_err(|e| format!("{}: {e}", self.path.display()))?;
-        let people = Arc::new(people);
-        let settled = state.filter(|(modified, _)| modified.elapsed().is_ok_and(|age| age > TIME_STEP));
-        *last = Some(Reading { state: settled, people: Arc::clone(&people) });
-        Ok(people)
+        let wrong = |what: String| format!("{}: {what}", self.path.display());
+        self.people.read(&self.path, People::parse).map_err(wrong)
     }
 }
 

@@ -141,12 +141,7 @@ impl UcwaError {
     /// Whether the write may have happened all the same: only reading back tells.
     pub(super) fn is_unclear(&self) -> bool {
         match self {
-            Self::Transport(error) => matches!(
-                error,
-                TransportError::Timeout { .. }
-                    | TransportError::Interrupted { .. }
-                    | TransportError::BodyTooLarge { .. }
-            ),
+            Self::Transport(error) => error.is_unclear(),
             Self::Answer { status, .. } => matches!(status, 408 | 500 | 502 | 504),
             Self::Malformed(_) => true,
             _ => false,
