@@ -554,8 +554,9 @@ impl Run<'_> {
                     self.heed(&error);
                     let record = failed(entry.record.clone(), &error);
                     if matches!(error.kind, ErrorKind::Retry | ErrorKind::RetryAfter(_)) {
-                        // The write may have happened: the entry stays open for the next attempt.
-                        self.note(vec![record]).await?;
+                        // The write may have happened: the entry stays open for the next attempt, which knows from it
+                        // whom the server told then.
+                        self.note(vec![MeetingRecord { attendees_told: 0, ..record }]).await?;
                     } else {
                         self.give_up(entry, record, &error).await?;
                     }
@@ -601,7 +602,7 @@ impl Run<'_> {
     async fn give_up(
         &mut self,
         entry: JournalEntry,
-        record: MeetingRecord,
+        mut record: MeetingRecord,
         error: &PortError,
     ) -> Result<(), Stop> {
         let may_hold = if error.code == Code::WriteNotVerified {
@@ -614,7 +615,12 @@ impl Run<'_> {
         } else {
             false
         };
-        let to = if may_hold { JournalState::Partly } else { JournalState::Abandoned };
+        let to = if may_hold {
+            JournalState::Partly
+        } else {
+            record.attendees_told = 0;
+            JournalState::Abandoned
+        };
         self.advance(to, vec![(entry.event, Some(record))]).await
     }
 

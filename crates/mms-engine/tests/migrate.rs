@@ -412,6 +412,26 @@ async fn a_rollback_does_not_count_what_was_never_written() {
 }
 
 #[tokio::test]
+async fn who_was_not_written_to_does_not_count_as_told() {
+    let mut world = World::new();
+    world.server_sends = true;
+    for n in 0..3 {
+        world.add(&format!("m{n}"), &format!("MASTER zoom:{n} x"), &[A, B]);
+    }
+    world.with(|s| s.faults.update = vec![0, 1, 4]);
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let id = start(&engine, "AllToJitsi").await;
+    engine.run_now(id, &|_| {}).await.unwrap();
+    let told: Vec<u32> = records(&engine, id).await.iter().map(|r| r.attendees_told).collect();
+    assert_eq!(told, [2, 0, 0], "of the third nobody knows yet");
+    assert_eq!(engine.request(id).await.unwrap().counts.invites, 1);
+    engine.run_now(id, &|_| {}).await.unwrap();
+    let told: Vec<u32> = records(&engine, id).await.iter().map(|r| r.attendees_told).collect();
+    assert_eq!(told, [2, 2, 2]);
+    assert!(world.with(|s| s.events.values().all(|e| e.writes.len() == 1)));
+}
+
+#[tokio::test]
 async fn another_request_that_waits_is_not_run_along() {
     let world = World::new();
     world.add("a", "MASTER zoom:1 x", &[A]);

@@ -116,6 +116,7 @@ impl Shared {
             "requestsInAll": counts.requests.values().sum::<u64>(),
             "signIns": counts.sign_ins,
             "refusals": counts.refusals,
+            "inFlightSeconds": self.limits.in_flight().as_secs_f64(),
             "mails": mails,
             "ucwa": self.ucwa.report(),
         })

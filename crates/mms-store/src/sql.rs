@@ -102,15 +102,17 @@ pub(crate) const RECORDS_OF: &str = "SELECT detail FROM record
     ORDER BY event";
 
 /// Followed by rows.
-pub(crate) const JOURNAL: &str =
-    "INSERT INTO journal (request, event, uid, state, version, targets, record, at, content) ";
+pub(crate) const JOURNAL: &str = "INSERT INTO journal (request, event, uid, state, version) ";
 pub(crate) const JOURNAL_AGAIN: &str =
     " ON CONFLICT (request, event) DO UPDATE SET uid = excluded.uid, state = excluded.state,
-        version = excluded.version, targets = excluded.targets, record = excluded.record, at = excluded.at,
-        content = excluded.content, undone = NULL
+        version = excluded.version
     WHERE journal.state IN ('Planned', 'Partly', 'Abandoned')";
-pub(crate) const UNDO: &str = "UPDATE journal SET state = 'Undoing', version = $3, undone = $4
+/// Followed by rows.
+pub(crate) const ORIGINAL: &str =
+    "INSERT OR REPLACE INTO original (request, event, targets, record, at, content) ";
+pub(crate) const UNDO: &str = "UPDATE journal SET state = 'Undoing', version = $3
     WHERE request = $1 AND event = $2 AND state IN ('Planned', 'Written', 'Partly', 'Closed', 'Undoing')";
+pub(crate) const UNDONE: &str = "UPDATE original SET undone = $3 WHERE request = $1 AND event = $2";
 /// Mails of these events, a JSON array; `$3` is 1 for those of a rollback.
 pub(crate) const FORGET_MAILINGS: &str = "DELETE FROM mailing WHERE request = $1 AND undo = $3
     AND event IN (SELECT value FROM json_each($2))";
@@ -120,7 +122,7 @@ pub(crate) const ADD_MAILINGS: &str = "INSERT INTO mailing (request, event, undo
     ON CONFLICT (request, event, undo, address) DO NOTHING";
 pub(crate) const ADVANCE: &str = "UPDATE journal SET state = $3
     WHERE request = $1 AND event IN (SELECT value FROM json_each($2))";
-pub(crate) const JOURNALLED: &str = "SELECT * FROM journal
+pub(crate) const JOURNALLED: &str = "SELECT * FROM journal JOIN original USING (request, event)
     WHERE request = (SELECT seq FROM request WHERE id = $1)
     AND state IN (SELECT value FROM json_each($2)) AND ($3 IS NULL OR event > $3) ORDER BY event LIMIT $4";
 pub(crate) const MAILINGS: &str = "SELECT m.* FROM mailing m JOIN request r ON r.seq = m.request
@@ -131,10 +133,11 @@ pub(crate) const MAILED: &str = "UPDATE mailing SET state = $4
     WHERE request = $1 AND event = $2 AND address = $3 AND undo =
     (SELECT state IN ('Undoing', 'Undone', 'RolledBack') FROM journal WHERE request = $1 AND event = $2)";
 
-pub(crate) const PRUNE_ORIGINALS: &str = "UPDATE journal SET content = NULL, undone = NULL
-    WHERE content IS NOT NULL AND at < $1 AND state NOT IN ('Undoing', 'Undone') AND EXISTS
-    (SELECT 1 FROM request r WHERE r.seq = journal.request AND r.state IN ('Failed', 'Succeeded')
-        AND r.lease_until IS NULL)";
+pub(crate) const PRUNE_ORIGINALS: &str = "UPDATE original SET content = NULL, undone = NULL
+    WHERE content IS NOT NULL AND at < $1 AND EXISTS
+    (SELECT 1 FROM journal j JOIN request r ON r.seq = j.request
+        WHERE j.request = original.request AND j.event = original.event
+        AND j.state NOT IN ('Undoing', 'Undone') AND r.state IN ('Failed', 'Succeeded') AND r.lease_until IS NULL)";
 pub(crate) const PRUNE_HISTORY: &str = "DELETE FROM request
     WHERE state IN ('Failed', 'Succeeded') AND lease_until IS NULL AND modified < $1";
 /// Users whose newest request was pruned while an older one waits.

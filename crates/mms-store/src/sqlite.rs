@@ -253,32 +253,39 @@ impl SqliteStore {
         request: RequestId,
         entries: &[(JournalEntry, Vec<Address>)],
     ) -> Result<(), StoreError> {
-        let rows = entries
+        let mut query = QueryBuilder::<Sqlite>::new(sql::JOURNAL);
+        query.push_values(entries, |mut row, (entry, _)| {
+            row.push_bind(seq)
+                .push_bind(&entry.event.0)
+                .push_bind(&entry.uid)
+                .push_bind(journal_name(entry.state))
+                .push_bind(&entry.version.0);
+        });
+        query.push(sql::JOURNAL_AGAIN);
+        let noted =
+            query.build().persistent(false).execute(&mut *connection).await.map_err(|e| self.fail(&e))?;
+        if noted.rows_affected() < entries.len() as u64 {
+            return Err(StoreError::Database(format!(
+                "an event of request {request} was migrated already; its journal entry is not replaced"
+            )));
+        }
+        let originals = entries
             .iter()
             .map(|(entry, _)| {
                 let content = content::pack(&entry.original, &entry.written)?;
                 Ok((entry, json(&entry.targets)?, json(&entry.record)?, content))
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
-        let mut query = QueryBuilder::<Sqlite>::new(sql::JOURNAL);
-        query.push_values(rows, |mut row, (entry, targets, record, content)| {
+        let mut query = QueryBuilder::<Sqlite>::new(sql::ORIGINAL);
+        query.push_values(originals, |mut row, (entry, targets, record, content)| {
             row.push_bind(seq)
                 .push_bind(&entry.event.0)
-                .push_bind(&entry.uid)
-                .push_bind(journal_name(entry.state))
-                .push_bind(&entry.version.0)
                 .push_bind(targets)
                 .push_bind(record)
                 .push_bind(micros(entry.at))
                 .push_bind(content);
         });
-        query.push(sql::JOURNAL_AGAIN);
-        let noted = query.build().persistent(false).execute(connection).await.map_err(|e| self.fail(&e))?;
-        if noted.rows_affected() < entries.len() as u64 {
-            return Err(StoreError::Database(format!(
-                "an event of request {request} was migrated already; its journal entry is not replaced"
-            )));
-        }
+        query.build().persistent(false).execute(connection).await.map_err(|e| self.fail(&e))?;
         Ok(())
     }
 
@@ -704,7 +711,6 @@ impl RequestStore for SqliteStore {
                 .bind(seq)
                 .bind(&entry.event.0)
                 .bind(&entry.version.0)
-                .bind(content::pack(&entry.undone, &[])?)
                 .execute(&mut *transaction)
                 .await
                 .map_err(|e| self.fail(&e))?;
@@ -714,6 +720,13 @@ impl RequestStore for SqliteStore {
                     entry.event.0, lease.request
                 )));
             }
+            sqlx::query(sql::UNDONE)
+                .bind(seq)
+                .bind(&entry.event.0)
+                .bind(content::pack(&entry.undone, &[])?)
+                .execute(&mut *transaction)
+                .await
+                .map_err(|e| self.fail(&e))?;
         }
         let mails: Vec<_> = entries.iter().map(|entry| (&entry.event, entry.tell.as_slice())).collect();
         self.put_mailings(&mut transaction, seq, true, &mails).await?;

@@ -53,13 +53,15 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// Weighs the write against what was read back of it; `meeting` makes a meeting of an item.
+    /// Weighs the write against what was read back of it; `version` is the name of the version among
+    /// [`Component::connector`], and `meeting` makes a meeting of an item.
     ///
     /// # Errors
     /// What made it unclear, where reading back does not show the write; `WriteNotVerified`.
     pub(super) fn weigh(
         self,
         mut found: impl FnMut(&str) -> Option<Found>,
+        version: &str,
         meeting: impl FnOnce(&str, &Item) -> Meeting,
         recogniser: &Recogniser,
     ) -> Result<Updated, PortError> {
@@ -84,12 +86,17 @@ impl Written {
             }
         }
         let remarks = weigh(&written, &read, kept, recogniser).map_err(|error| unclear.unwrap_or(error))?;
-        let meeting = meeting(&update.id.0, &read);
+        let version = read.components.first().and_then(|component| component.connector.get(version));
+        let read_back = if remarks.is_empty() && same_answers(&written, &read) {
+            ReadBack::AsWritten
+        } else {
+            ReadBack::Differs(Box::new(meeting(&update.id.0, &read)))
+        };
         Ok(Updated {
-            version: meeting.version.clone(),
+            version: Version(version.cloned().unwrap_or_default()),
             attendees_told: told,
             remarks,
-            read_back: ReadBack::Differs(Box::new(meeting)),
+            read_back,
         })
     }
 }
@@ -152,6 +159,11 @@ fn drop_old_meeting(now: &mut Component, before: &Component, written: &Item) -> 
     let kept = now.online_meeting.join_url.take_if(|url| url == old)?;
     now.online_meeting = item::OnlineMeeting::default();
     Some(kept)
+}
+
+/// Whether the write left the attendees and their answers as they were.
+fn same_answers(written: &Item, read: &Item) -> bool {
+    written.components.iter().map(|c| &c.attendees).eq(read.components.iter().map(|c| &c.attendees))
 }
 
 /// A write that was taken and could not be read back.

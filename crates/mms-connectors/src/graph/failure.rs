@@ -195,11 +195,17 @@ impl Side {
                 ": check the application's permissions and that an administrator consented to them",
             ),
             403 => (ErrorKind::Unauthorised, self.denied(), self.permission()),
-            404 | 410 => (
+            404 | 410 if self == Self::Calendar => (
                 ErrorKind::Gone,
-                if self == Self::Calendar { Code::CalendarNotFound } else { self.failed() },
-                "",
+                Code::CalendarNotFound,
+                match fault.is("ErrorInvalidUser") || fault.is("Request_ResourceNotFound") {
+                    true => {
+                        ": check the user's place in the directory: it is the UPN or the object ID of a user of this tenant"
+                    }
+                    false => "",
+                },
             ),
+            404 | 410 => (ErrorKind::Gone, self.failed(), ""),
             409 | 412 => (ErrorKind::Conflict, Code::EventConflict, ""),
             408 | 423 | 500.. => (ErrorKind::Retry, self.failed(), ""),
             _ => (ErrorKind::Permanent, self.failed(), ""),

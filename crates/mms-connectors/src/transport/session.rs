@@ -2,14 +2,17 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use hyper::body::Bytes;
 use mms_model::{Clock, SystemClock};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{Certificate, Client, Method, StatusCode, redirect};
+use reqwest::{Client, Method, StatusCode, redirect};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::lanes::{FRESH, HOLD};
-use super::{BodyReader, Credentials, SecretText, TransportError, TransportSettings, place, retry_after};
+use super::{
+    BodyReader, Credentials, SecretText, TransportError, TransportSettings, place, retry_after, tls,
+};
 
 /// How often a request is sent again on a new connection after a broken one.
 pub(super) const RECONNECTS: u32 = 2;
@@ -17,6 +20,8 @@ pub(super) const RECONNECTS: u32 = 2;
 pub(super) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 /// How many redirects are followed.
 const REDIRECTS: u32 = 5;
+/// The most memory, in bytes, that is set aside for a body because its header says so.
+const MOST_AT_ONCE: usize = 16 << 20;
 /// How long a streamed listing may take in all, however steadily its bytes drip.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(3600);
 
@@ -94,39 +99,20 @@ impl Transport {
 }
 
 fn build_client(settings: &TransportSettings, kept: usize) -> Result<Client, TransportError> {
-    let builder = || {
-        Client::builder()
-            .user_agent(concat!("mms/", env!("CARGO_PKG_VERSION")))
-            // Redirects are followed here, where it is known which servers may see credentials.
-            .redirect(redirect::Policy::none())
-            .connect_timeout(settings.connect_timeout)
-            .read_timeout(settings.request_timeout)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .pool_max_idle_per_host(kept)
-            .http1_max_headers(200)
-    };
-    let authorities = match &settings.ca_file {
-        None => Vec::new(),
-        Some(file) => {
-            let bad = |what: String| {
-                TransportError::Setup(format!(
-                    "ca_file {}: {what}; it must be a PEM file with certificates",
-                    file.display()
-                ))
-            };
-            let pem = std::fs::read(file).map_err(|e| bad(e.to_string()))?;
-            let bundle = Certificate::from_pem_bundle(&pem).map_err(|e| bad(e.to_string()))?;
-            if bundle.is_empty() {
-                return Err(bad("there is no certificate in it".to_owned()));
-            }
-            bundle
-        }
-    };
-    // A machine without a certificate store of its own (a bare container) cannot merge with it.
-    builder()
-        .tls_certs_merge(authorities.clone())
+    let mut tls = tls::client_config(settings.ca_file.as_deref())
+        .map_err(|(key, problem)| TransportError::Setup(format!("{key} {problem}")))?;
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(concat!("mms/", env!("CARGO_PKG_VERSION")))
+        // Redirects are followed here, where it is known which servers may see credentials.
+        .redirect(redirect::Policy::none())
+        .connect_timeout(settings.connect_timeout)
+        .read_timeout(settings.request_timeout)
+        .pool_idle_timeout(Duration::from_secs(30))
+        .pool_max_idle_per_host(kept)
+        .http1_max_headers(200)
         .build()
-        .or_else(|_| builder().tls_certs_only(authorities).build())
         .map_err(|e| TransportError::Setup(format!("the HTTP client cannot be set up: {e}")))
 }
 
@@ -139,8 +125,8 @@ pub struct Exchange {
     pub url: Url,
     /// Headers besides `Authorization`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Body.
-    pub body: Vec<u8>,
+    /// Body, which a repetition does not copy.
+    pub body: Bytes,
     /// Whether it may be sent again after a broken connection, and redirected: reads only. A write
     /// that broke may have arrived; only reading back tells.
     pub repeatable: bool,
@@ -151,7 +137,7 @@ pub struct Exchange {
 impl Exchange {
     /// A read without headers and body.
     pub fn read(method: Method, url: Url) -> Self {
-        Self { method, url, headers: Vec::new(), body: Vec::new(), repeatable: true, fresh: false }
+        Self { method, url, headers: Vec::new(), body: Bytes::new(), repeatable: true, fresh: false }
     }
 
     /// Adds a header; one whose value no header can hold is left out.
@@ -165,7 +151,7 @@ impl Exchange {
 
     /// Sets the body.
     #[must_use]
-    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
@@ -438,7 +424,9 @@ async fn read_body(
     timeout: Duration,
 ) -> Result<Vec<u8>, TransportError> {
     let url = response.url().clone();
-    let mut body = Vec::new();
+    let announced =
+        response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+    let mut body = Vec::with_capacity(announced.min(limit).min(MOST_AT_ONCE));
     while let Some(chunk) = response.chunk().await.map_err(|e| TransportError::of(e, &url, timeout))? {
         if body.len() + chunk.len() > limit {
             return Err(TransportError::BodyTooLarge { url: place(&url), limit });

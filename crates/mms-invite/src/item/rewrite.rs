@@ -33,7 +33,8 @@ impl Editor {
             *component = new;
         }
         let ahead = |c: &Component| !c.is_cancelled && before.is_upcoming(c, rewrite.stamp);
-        for component in after.components.iter_mut().filter(|c| ahead(c)) {
+        let renamed = after.components.iter_mut().filter(|c| !rewrite.identities.is_empty() && ahead(c));
+        for component in renamed {
             let old = component.clone();
             component.rename(&rewrite.identities);
             note(&old, component, &mut changes);
@@ -237,6 +238,10 @@ fn by_parts<'a>(name: &str, became: impl Fn(&str) -> Option<&'a str>) -> String 
         .collect()
 }
 
+fn text(component: &Component) -> &str {
+    component.body.as_ref().map(|body| body.content.as_str()).unwrap_or_default()
+}
+
 /// Notes each part in which two states of a component differ, for preview and history.
 pub(super) fn note(before: &Component, after: &Component, changes: &mut Vec<PartChange>) {
     let mut note = |part: &str, old: &str, new: &str| {
@@ -249,8 +254,7 @@ pub(super) fn note(before: &Component, after: &Component, changes: &mut Vec<Part
             });
         }
     };
-    let text = |component: &Component| component.body.as_ref().map(|b| b.content.clone()).unwrap_or_default();
-    note("body", &text(before), &text(after));
+    note("body", text(before), text(after));
     note("location", &before.location, &after.location);
     let names = |component: &Component| {
         let names: Vec<&str> = component.locations.iter().map(|l| l.display_name.as_str()).collect();
@@ -260,8 +264,11 @@ pub(super) fn note(before: &Component, after: &Component, changes: &mut Vec<Part
         note("locations", &names(before), &names(after));
     }
     for property in NamedProperty::ALL {
-        let value = |component: &Component| component.property(*property).unwrap_or_default().to_owned();
-        note(property.name(), &value(before), &value(after));
+        note(
+            property.name(),
+            before.property(*property).unwrap_or_default(),
+            after.property(*property).unwrap_or_default(),
+        );
     }
     note_attendees(before, after, changes);
 }

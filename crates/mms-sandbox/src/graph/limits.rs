@@ -1,6 +1,7 @@
 //! The limits of Exchange Online for one application and mailbox: four requests at a time, and ten thousand in ten minutes.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,8 @@ const WINDOW: Duration = Duration::from_secs(600);
 #[derive(Default)]
 pub(crate) struct Limits {
     mailboxes: Mutex<HashMap<usize, Used>>,
+    /// For how long places were taken, all together, in microseconds.
+    in_flight: AtomicU64,
 }
 
 struct Used {
@@ -23,9 +26,15 @@ struct Used {
 pub(crate) struct Slot<'l> {
     limits: &'l Limits,
     user: usize,
+    since: Instant,
 }
 
 impl Limits {
+    /// For how long requests to mailboxes were in flight, all together: four seconds in a second are the most of a mailbox.
+    pub(crate) fn in_flight(&self) -> Duration {
+        Duration::from_micros(self.in_flight.load(Ordering::Relaxed))
+    }
+
     fn locked(&self) -> MutexGuard<'_, HashMap<usize, Used>> {
         self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -52,12 +61,14 @@ impl Limits {
         }
         used.in_flight += 1;
         used.requests += 1;
-        Ok(Slot { limits: self, user })
+        Ok(Slot { limits: self, user, since: Instant::now() })
     }
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
+        let held = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.limits.in_flight.fetch_add(held, Ordering::Relaxed);
         if let Some(used) = self.limits.locked().get_mut(&self.user) {
             used.in_flight = used.in_flight.saturating_sub(1);
         }

@@ -87,18 +87,26 @@ CREATE TABLE journal (
     state   TEXT   NOT NULL CHECK (state IN
         ('Planned', 'Written', 'Partly', 'Closed', 'Abandoned', 'Undoing', 'Undone', 'RolledBack')),
     version TEXT   NOT NULL,
+    PRIMARY KEY (request, event)
+) WITHOUT ROWID;
+CREATE INDEX journal_open ON journal (request, event) WHERE state IN ('Planned', 'Written', 'Undoing', 'Undone');
+CREATE INDEX journal_undo ON journal (request) WHERE state IN ('Undoing', 'Undone');
+
+-- What an entry of the journal is about. It stands apart, so that an entry that goes from state to state is short.
+CREATE TABLE original (
+    request BIGINT NOT NULL,
+    event   TEXT   NOT NULL,
     targets TEXT   NOT NULL,
     record  TEXT   NOT NULL,
     at      BIGINT NOT NULL,
-    -- Original and written content, deflated together; NULL once the originals are forgotten.
+    -- Original and written content, packed together; NULL once the originals are forgotten.
     content BLOB,
-    -- What a rollback writes, deflated.
+    -- What a rollback writes, packed.
     undone  BLOB,
-    PRIMARY KEY (request, event)
+    PRIMARY KEY (request, event),
+    FOREIGN KEY (request, event) REFERENCES journal (request, event) ON DELETE CASCADE
 );
-CREATE INDEX journal_open ON journal (request, event) WHERE state IN ('Planned', 'Written', 'Undoing', 'Undone');
-CREATE INDEX journal_undo ON journal (request) WHERE state IN ('Undoing', 'Undone');
-CREATE INDEX journal_kept ON journal (at) WHERE content IS NOT NULL;
+CREATE INDEX original_kept ON original (at) WHERE content IS NOT NULL;
 
 CREATE TABLE mailing (
     request BIGINT  NOT NULL,

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use hyper::body::Bytes;
 use mms_model::PortError;
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderName};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, WWW_AUTHENTICATE};
 use url::Url;
 
 use super::failure::EwsError;
@@ -71,7 +72,7 @@ impl EwsClient {
         operation: &str,
     ) -> Result<Vec<Result<Element, EwsError>>, EwsError> {
         let act_for = self.impersonation.then_some(mailbox);
-        let body = request::envelope(&self.version, act_for, operation);
+        let body = Bytes::from(request::envelope(&self.version, act_for, operation));
         let mut patience = Patience::new();
         let mut renewed = false;
         loop {
@@ -98,12 +99,12 @@ impl EwsClient {
         &self,
         mailbox: &str,
         kind: Kind,
-        body: &str,
+        body: &Bytes,
     ) -> Result<Vec<Result<Element, EwsError>>, EwsError> {
         let mut exchange = Exchange::read(Method::POST, self.url.clone())
             .header(CONTENT_TYPE, "text/xml; charset=utf-8")
             .header(ANCHOR, mailbox)
-            .body(body);
+            .body(body.clone());
         exchange.repeatable = kind == Kind::Read;
         let credentials = match &self.sign_in {
             Way::Basic(credentials) => credentials.clone(),
@@ -117,11 +118,10 @@ impl EwsClient {
 
 /// The response messages of an answer.
 fn messages(reply: &Reply) -> Result<Vec<Result<Element, EwsError>>, EwsError> {
-    let status = reply.status.as_u16();
     let mut root = match Element::parse(&reply.body) {
         Ok(root) => root,
         Err(error) if reply.status.is_success() => return Err(error.into()),
-        Err(_) => return Err(EwsError::Status { status, detail: advice(status) }),
+        Err(_) => return Err(refused(reply)),
     };
     let Some(mut body) = root.take("Body") else {
         return Err(if reply.status.is_success() {
@@ -130,7 +130,7 @@ fn messages(reply: &Reply) -> Result<Vec<Result<Element, EwsError>>, EwsError> {
                 root.name.chars().take(60).collect::<String>()
             ))
         } else {
-            EwsError::Status { status, detail: advice(status) }
+            refused(reply)
         });
     };
     if let Some(fault) = body.child("Fault") {
@@ -148,15 +148,36 @@ fn messages(reply: &Reply) -> Result<Vec<Result<Element, EwsError>>, EwsError> {
         .collect())
 }
 
-fn advice(status: u16) -> &'static str {
-    match status {
+/// An answer that is no SOAP, with what an administrator can do about it.
+fn refused(reply: &Reply) -> EwsError {
+    let status = reply.status.as_u16();
+    let detail = match status {
         401 => {
-            ": check user and password, and whether the EWS virtual directory allows this sign-in (Set-WebServicesVirtualDirectory -BasicAuthentication $true)"
+            let offered = offered(&reply.headers);
+            format!(
+                ": check user and password or the token's application, and auth: the server offers {}. The EWS virtual \
+                 directory decides on it (Set-WebServicesVirtualDirectory -BasicAuthentication, -WindowsAuthentication, \
+                 -OAuthAuthentication)",
+                if offered.is_empty() { "nothing" } else { &offered }
+            )
         }
-        403 => ": the account may not use EWS (Get-CASMailbox, EwsEnabled)",
-        404 => ": is url the address of Exchange.asmx?",
-        _ => "",
-    }
+        403 => ": the account may not use EWS (Get-CASMailbox, EwsEnabled)".to_owned(),
+        404 => ": is url the address of Exchange.asmx?".to_owned(),
+        _ => String::new(),
+    };
+    EwsError::Status { status, detail }
+}
+
+/// The names of the schemes in `WWW-Authenticate` (RFC 9110 section 11.6.1), as Exchange sends them: one in each header.
+fn offered(headers: &HeaderMap) -> String {
+    let values = headers.get_all(WWW_AUTHENTICATE).into_iter().filter_map(|value| value.to_str().ok());
+    let names = values.filter_map(|value| value.split([' ', ',']).next()).filter(|name| {
+        let is_token = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        !name.is_empty() && name.len() <= 20 && name.chars().all(is_token)
+    });
+    let mut names: Vec<&str> = names.take(8).collect();
+    names.dedup();
+    names.join(", ")
 }
 
 /// The mailbox in messages.

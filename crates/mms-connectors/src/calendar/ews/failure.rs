@@ -27,7 +27,7 @@ pub(super) enum EwsError {
     Status {
         status: u16,
         /// What helps, with a colon in front.
-        detail: &'static str,
+        detail: String,
     },
     /// An answer that is not what the protocol says.
     #[error("the server's answer cannot be read: {0}")]
@@ -108,7 +108,11 @@ impl EwsError {
     /// The failure as the engine knows it; `what` is what was tried ("reading the calendar of a@x").
     pub(super) fn into_port(self, what: &str) -> PortError {
         let (kind, code, advice) = self.meaning();
-        let advice = if advice.is_empty() { String::new() } else { format!(": {advice}") };
+        let advice = match (self.busy(), advice) {
+            (Some(wait), _) => format!("; it goes on after {} seconds", wait.as_secs().max(1)),
+            (None, "") => String::new(),
+            (None, advice) => format!(": {advice}"),
+        };
         PortError::new(kind, code, format!("{what}: {self}{advice}"))
     }
 
@@ -225,6 +229,7 @@ mod tests {
         );
         assert_eq!(busy.busy(), Some(Duration::from_millis(297_749)));
         let port = busy.into_port("reading");
+        assert!(port.message.ends_with("; it goes on after 297 seconds"), "{}", port.message);
         assert_eq!(
             (port.kind, port.code),
             (ErrorKind::RetryAfter(Duration::from_millis(297_749)), Code::CalendarThrottled)
@@ -254,8 +259,8 @@ mod tests {
     #[test]
     fn a_write_without_an_answer_is_unclear() {
         assert!(EwsError::Malformed("cut off".to_owned()).is_unclear());
-        assert!(EwsError::Status { status: 502, detail: "" }.is_unclear());
-        assert!(!EwsError::Status { status: 401, detail: "" }.is_unclear());
+        assert!(EwsError::Status { status: 502, detail: String::new() }.is_unclear());
+        assert!(!EwsError::Status { status: 401, detail: String::new() }.is_unclear());
         assert!(!refused("ErrorServerBusy", "").is_unclear());
         let interrupted = || TransportError::Interrupted { url: String::new(), detail: String::new() };
         assert!(EwsError::from(SignInError::Transport(interrupted())).is_unclear());

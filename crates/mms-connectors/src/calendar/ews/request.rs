@@ -37,7 +37,10 @@ pub(super) fn envelope(version: &str, mailbox: Option<&str>, operation: &str) ->
             escaped(address)
         )
     });
-    format!(
+    // An operation may be some megabytes long: it is copied once, and the memory for it is not found by doubling.
+    let mut envelope = String::with_capacity(operation.len() + 1024);
+    let _ = write!(
+        envelope,
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\
          <soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\" \
          xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\" \
@@ -46,7 +49,8 @@ pub(super) fn envelope(version: &str, mailbox: Option<&str>, operation: &str) ->
          <t:TimeZoneContext><t:TimeZoneDefinition Id=\"UTC\"/></t:TimeZoneContext></soap:Header>\
          <soap:Body>{operation}</soap:Body></soap:Envelope>",
         escaped(version)
-    )
+    );
+    envelope
 }
 
 /// The default calendar and the folder of what was deleted.
@@ -141,35 +145,31 @@ pub(super) fn update_items<'c>(
     for (item, changes) in changes {
         let _ = write!(
             request,
-            "<t:ItemChange><t:ItemId Id=\"{}\" ChangeKey=\"{}\"/><t:Updates>{}</t:Updates></t:ItemChange>",
+            "<t:ItemChange><t:ItemId Id=\"{}\" ChangeKey=\"{}\"/><t:Updates>",
             escaped(&item.id),
-            escaped(&item.change_key),
-            fields_of(changes)
+            escaped(&item.change_key)
         );
+        write_fields(&mut request, changes);
+        request += "</t:Updates></t:ItemChange>";
     }
     request + "</m:ItemChanges></m:UpdateItem>"
 }
 
 /// One SetItemField or DeleteItemField for each field that changes, and for no other.
-fn fields_of(changes: &Changes) -> String {
-    let mut fields = String::new();
-    let set = |name: &str, value: String| {
-        format!("<t:SetItemField>{}<t:CalendarItem>{value}</t:CalendarItem></t:SetItemField>", field(name))
-    };
+fn write_fields(request: &mut String, changes: &Changes) {
     if let Some(body) = &changes.body {
         let kind = match body.format {
             BodyFormat::Html => "HTML",
             BodyFormat::Text => "Text",
         };
-        fields +=
-            &set("item:Body", format!("<t:Body BodyType=\"{kind}\">{}</t:Body>", escaped(&body.content)));
+        let body = format_args!("<t:Body BodyType=\"{kind}\">{}</t:Body>", escaped(&body.content));
+        set(request, &field("item:Body"), body);
     }
     match changes.location.as_deref() {
-        Some("") => {
-            fields += &format!("<t:DeleteItemField>{}</t:DeleteItemField>", field("calendar:Location"))
-        }
+        Some("") => delete(request, &field("calendar:Location")),
         Some(location) => {
-            fields += &set("calendar:Location", format!("<t:Location>{}</t:Location>", escaped(location)));
+            let location = format_args!("<t:Location>{}</t:Location>", escaped(location));
+            set(request, &field("calendar:Location"), location);
         }
         None => {}
     }
@@ -177,22 +177,29 @@ fn fields_of(changes: &Changes) -> String {
         let invitees = || changes.attendees.iter().flatten().filter(|invitee| invitee.role == role);
         let attendees: String = invitees().filter(|_| !invitees().any(|i| i.fixed)).map(attendee).collect();
         if !attendees.is_empty() {
-            fields += &set(&format!("calendar:{list}"), format!("<t:{list}>{attendees}</t:{list}>"));
+            let list_of = format_args!("<t:{list}>{attendees}</t:{list}>");
+            set(request, &field(&format!("calendar:{list}")), list_of);
         }
     }
     for (property, value) in &changes.set {
         let uri = extended_field(*property);
-        let _ = write!(
-            fields,
-            "<t:SetItemField>{uri}<t:CalendarItem><t:ExtendedProperty>{uri}<t:Value>{}</t:Value></t:ExtendedProperty>\
-             </t:CalendarItem></t:SetItemField>",
+        let value = format_args!(
+            "<t:ExtendedProperty>{uri}<t:Value>{}</t:Value></t:ExtendedProperty>",
             escaped(value)
         );
+        set(request, &uri, value);
     }
     for property in &changes.delete {
-        let _ = write!(fields, "<t:DeleteItemField>{}</t:DeleteItemField>", extended_field(*property));
+        delete(request, &extended_field(*property));
     }
-    fields
+}
+
+fn set(request: &mut String, uri: &str, value: std::fmt::Arguments<'_>) {
+    let _ = write!(request, "<t:SetItemField>{uri}<t:CalendarItem>{value}</t:CalendarItem></t:SetItemField>");
+}
+
+fn delete(request: &mut String, uri: &str) {
+    let _ = write!(request, "<t:DeleteItemField>{uri}</t:DeleteItemField>");
 }
 
 /// An attendee of a list. The answer is not for a client to set: Exchange keeps that of an address that it knows.
@@ -266,7 +273,8 @@ mod tests {
             invitee("room@x.test", Role::Resource, None),
             invitee("stays@x.test", Role::Optional, None),
         ];
-        let request = fields_of(&Changes { attendees: Some(attendees), ..changes() });
+        let mut request = String::new();
+        write_fields(&mut request, &Changes { attendees: Some(attendees), ..changes() });
         let xml = format!("<r xmlns:t=\"t\">{request}</r>");
         let root = Element::parse(xml.as_bytes()).unwrap();
         let required = root.find("RequiredAttendees").unwrap();

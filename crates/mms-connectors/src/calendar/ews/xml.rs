@@ -40,57 +40,58 @@ pub(super) struct Element {
     attributes: Vec<(Cow<'static, str>, String)>,
 }
 
-/// The names of which an answer with many items is full: they need no memory of their own.
+/// The names of which an answer with many items is full: they need no memory of their own. In the order of their lengths.
 const NAMES: [&str; 45] = [
-    "Attendee",
-    "Body",
-    "BodyType",
-    "CalendarItem",
-    "CalendarItemType",
-    "ChangeKey",
-    "ConflictResults",
-    "Count",
-    "DistinguishedPropertySetId",
-    "EmailAddress",
-    "End",
-    "ExtendedFieldURI",
-    "ExtendedProperty",
-    "GetItemResponseMessage",
     "Id",
-    "IsAllDayEvent",
-    "IsCancelled",
-    "ItemClass",
-    "ItemId",
-    "Items",
-    "JoinOnlineMeetingUrl",
-    "LastModifiedTime",
-    "Location",
-    "Mailbox",
-    "MailboxType",
-    "MyResponseType",
+    "End",
+    "UID",
+    "Body",
     "Name",
+    "Count",
+    "Items",
+    "Start",
+    "Value",
+    "ItemId",
+    "Mailbox",
+    "Subject",
+    "Version",
+    "Attendee",
+    "BodyType",
+    "Location",
+    "TimeZone",
+    "ChangeKey",
+    "ItemClass",
     "Organizer",
     "PropertyId",
-    "PropertyName",
-    "PropertySetId",
-    "PropertyType",
-    "RequiredAttendees",
-    "ResponseClass",
-    "ResponseCode",
-    "ResponseType",
+    "IsCancelled",
+    "MailboxType",
     "RoutingType",
     "Sensitivity",
-    "Start",
-    "Subject",
-    "TimeZone",
-    "UID",
+    "CalendarItem",
+    "EmailAddress",
+    "PropertyName",
+    "PropertyType",
+    "ResponseCode",
+    "ResponseType",
+    "IsAllDayEvent",
+    "PropertySetId",
+    "ResponseClass",
+    "MyResponseType",
+    "ConflictResults",
+    "CalendarItemType",
+    "ExtendedFieldURI",
+    "ExtendedProperty",
+    "LastModifiedTime",
+    "RequiredAttendees",
+    "JoinOnlineMeetingUrl",
+    "GetItemResponseMessage",
     "UpdateItemResponseMessage",
-    "Value",
-    "Version",
+    "DistinguishedPropertySetId",
 ];
 
 fn known(name: &str) -> Cow<'static, str> {
-    match NAMES.binary_search(&name) {
+    // By length first: few of the names have to be compared then.
+    match NAMES.binary_search_by_key(&(name.len(), name), |known| (known.len(), known)) {
         Ok(place) => {
             NAMES.get(place).map_or_else(|| Cow::Owned(name.to_owned()), |name| Cow::Borrowed(*name))
         }
@@ -223,21 +224,41 @@ fn character(reference: &BytesRef<'_>) -> Result<char, XmlError> {
 
 /// Text for the inside of an element or an attribute: markup escaped, and left out what no XML 1.0 may hold (section
 /// 2.2), for which Exchange would refuse the whole request.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + text.len() / 16);
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
+pub(super) fn escaped(text: &str) -> Cow<'_, str> {
+    let mut out = String::new();
+    let mut kept = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let (length, instead) = match byte {
+            b'&' => (1, "&amp;"),
+            b'<' => (1, "&lt;"),
+            b'>' => (1, "&gt;"),
+            b'"' => (1, "&quot;"),
             // A bare one would be read as a line feed (section 2.11).
-            '\r' => out.push_str("&#13;"),
-            '\t' | '\n' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'.. => out.push(c),
-            _ => {}
+            b'\r' => (1, "&#13;"),
+            b'\t' | b'\n' => continue,
+            0..0x20 => (1, ""),
+            // U+FFFE and U+FFFF, the only others that XML cannot hold.
+            0xEF if text
+                .as_bytes()
+                .get(at + 1..at + 3)
+                .is_some_and(|rest| matches!(rest, [0xBF, 0xBE | 0xBF])) =>
+            {
+                (3, "")
+            }
+            _ => continue,
+        };
+        if kept == 0 {
+            out.reserve(text.len() + text.len() / 8);
         }
+        out.push_str(text.get(kept..at).unwrap_or_default());
+        out.push_str(instead);
+        kept = at + length;
     }
-    out
+    if kept == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(text.get(kept..).unwrap_or_default());
+    Cow::Owned(out)
 }
 
 #[cfg(test)]
@@ -248,7 +269,7 @@ mod tests {
 
     #[test]
     fn the_known_names_can_be_looked_up() {
-        assert!(NAMES.is_sorted());
+        assert!(NAMES.is_sorted_by_key(|name| (name.len(), *name)));
         assert!(matches!(known("ItemId"), Cow::Borrowed("ItemId")));
         assert_eq!(known("Other"), "Other");
     }

@@ -276,7 +276,7 @@ impl GraphUserCalendar {
         };
         let found = |id: &str| Some(found.remove(id)?.map(|event| event.map(|event| event.component)));
         let meeting = |id: &str, read: &Item| self.meeting(id, read, Timestamp::UNIX_EPOCH);
-        Written { item, update, ids, told, unclear }.weigh(found, meeting, self.editor.recogniser())
+        Written { item, update, ids, told, unclear }.weigh(found, ETAG, meeting, self.editor.recogniser())
     }
 }
 

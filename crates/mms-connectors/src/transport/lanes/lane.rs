@@ -139,7 +139,7 @@ fn request(
         request = request.header(AUTHORIZATION, value);
     }
     request
-        .body(Full::new(Bytes::from(exchange.body.clone())))
+        .body(Full::new(exchange.body.clone()))
         .map_err(|error| TransportError::Setup(format!("{} cannot be asked for: {error}", place(url))))
 }
 

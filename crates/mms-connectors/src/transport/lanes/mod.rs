@@ -84,7 +84,7 @@ impl Lanes {
         let tls = match base.scheme() {
             "https" => {
                 let mut config = tls::client_config(settings.ca_file.as_deref())
-                    .map_err(|(key, problem)| TransportError::Setup(format!("{key}: {problem}")))?;
+                    .map_err(|(key, problem)| TransportError::Setup(format!("{key} {problem}")))?;
                 // Lanes do not exist in HTTP/2.
                 config.alpn_protocols = vec![b"http/1.1".to_vec()];
                 Some(Arc::new(config))
