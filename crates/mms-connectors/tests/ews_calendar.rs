@@ -32,6 +32,7 @@ async fn sandbox(meetings: usize) -> Sandbox {
 fn user(sandbox: &Sandbox, number: usize) -> User {
     let address = sandbox.description()["users"][number]["address"].as_str().unwrap().to_owned();
     User {
+        skype: None,
         id: uuid::Uuid::nil(),
         upn: address.clone(),
         sip: None,

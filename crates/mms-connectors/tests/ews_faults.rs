@@ -121,6 +121,7 @@ async fn open(server: &MockServer) -> Box<dyn UserCalendar> {
     );
     let calendar = EwsCalendar::new(&toml::from_str(&settings).unwrap(), Arc::new(editor)).unwrap();
     let user = User {
+        skype: None,
         id: uuid::Uuid::nil(),
         upn: "a@contoso.example".to_owned(),
         sip: None,

@@ -50,6 +50,7 @@ fn of(sandbox: &Sandbox, more: &str) -> EwsSettings {
 
 fn user(address: &str) -> User {
     User {
+        skype: None,
         id: uuid::Uuid::nil(),
         upn: address.to_owned(),
         sip: None,

@@ -44,6 +44,7 @@ async fn open(root: &std::path::Path) -> Box<dyn UserCalendar> {
     });
     let editor = Editor::new(Arc::new(recogniser.unwrap()), Arc::new(Templates::builtin()));
     let ken = User {
+        skype: None,
         id: uuid::Uuid::nil(),
         upn: "ken@example.test".into(),
         sip: None,

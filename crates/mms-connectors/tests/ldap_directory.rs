@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use mms_connectors::directory::ldap::{LdapDirectory, LdapDirectorySettings, diagnose};
 use mms_connectors::transport::SecretText;
 use mms_model::port::Directory as _;
-use mms_model::{Code, ErrorKind, User};
+use mms_model::{Code, ErrorKind, SkypeHome, User};
 use mms_sandbox::Sandbox;
 use mms_testkit::DirectoryServer;
 
@@ -248,6 +248,12 @@ async fn the_sandbox_has_every_form_of_identity() {
     assert_eq!(user.logon.as_deref(), Some("CONTOSO\\user00002"));
     assert_eq!(user.addresses.len(), 2);
     assert_eq!(user.calendar.as_ref().unwrap().connector, "cloud");
+    let on_premises = resolve(&directory, "user00001@contoso.example").await.unwrap();
+    assert!(
+        matches!(on_premises.skype, Some(SkypeHome::OnPremises { pool: Some(_) })),
+        "{:?}",
+        on_premises.skype
+    );
     for identity in [
         "sip:USER00002@contoso.example",
         "user00002@mail.contoso.example",

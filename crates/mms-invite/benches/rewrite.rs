@@ -26,6 +26,7 @@ const INVITES: [&str; 7] = [
 
 fn owner() -> User {
     User {
+        skype: None,
         id: uuid::Uuid::nil(),
         upn: "anna@contoso.example".to_owned(),
         sip: None,

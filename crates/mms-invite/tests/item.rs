@@ -35,6 +35,7 @@ const TEAMS: &str = "https://teams.microsoft.com/l/meetup-join/19%3ameeting_T1dO
 
 fn owner() -> User {
     User {
+        skype: None,
         id: uuid::Uuid::nil(),
         upn: "alice@contoso.example".to_owned(),
         sip: None,

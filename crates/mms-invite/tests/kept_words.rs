@@ -45,6 +45,7 @@ fn event(description: &str) -> String {
 fn rewritten(description: &str) -> Option<(String, String)> {
     let ics = event(description);
     let owner = User {
+        skype: None,
         id: uuid::Uuid::nil(),
         upn: "alice@example.test".to_owned(),
         sip: None,

@@ -34,6 +34,7 @@ fn editor() -> &'static Editor {
 
 fn owner() -> User {
     User {
+        skype: None,
         id: uuid::Uuid::nil(),
         upn: "alice@example.test".to_owned(),
         sip: None,

@@ -28,4 +28,4 @@ pub use request::{
     Attempt, Counts, MeetingOutcome, MeetingRecord, MigrationRequest, RequestId, State, Summary, Transition,
     meeting_title, record_date,
 };
-pub use user::{Address, CalendarLocation, Identity, User};
+pub use user::{Address, CalendarLocation, Identity, SkypeHome, User};

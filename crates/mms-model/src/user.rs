@@ -76,6 +76,18 @@ pub struct CalendarLocation {
     pub place: String,
 }
 
+/// Where Skype for Business homes a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SkypeHome {
+    /// On a server of the organisation's own.
+    OnPremises {
+        /// The distinguished name of the pool, where the directory has it.
+        pool: Option<String>,
+    },
+    /// In the cloud.
+    Online,
+}
+
 /// A person whose meetings are migrated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -95,6 +107,9 @@ pub struct User {
     pub addresses: Vec<Address>,
     /// Where the calendar is; none where no connector serves this user.
     pub calendar: Option<CalendarLocation>,
+    /// Where Skype for Business homes them; none where they are not enabled for it, or the directory does not say.
+    #[serde(default)]
+    pub skype: Option<SkypeHome>,
 }
 
 impl User {

@@ -26,6 +26,7 @@ fn at(minutes: i64) -> Timestamp {
 
 fn user(n: u128) -> User {
     User {
+        skype: None,
         id: Uuid::from_u128(n),
         upn: format!("user{n}@corp.test"),
         sip: None,

@@ -14,6 +14,7 @@ fn trigger(id: RequestId, now: Timestamp) -> Enqueue {
     Enqueue {
         id,
         user: User {
+            skype: None,
             id: Uuid::from_u128(1),
             upn: "alice@example.test".into(),
             sip: None,

@@ -182,6 +182,7 @@ mod tests {
         MigrationRequest {
             id: RequestId("849d3e3b-3e1d-465f-8dde-785aa9e3f856".parse().unwrap()),
             user: User {
+                skype: None,
                 id: Uuid::from_u128(user),
                 upn: "syntest1@contoso.example".into(),
                 sip: None,

@@ -12,7 +12,7 @@ use mms_connectors::platform::skype::Skype;
 use mms_connectors::platform::teams::Teams;
 use mms_connectors::sender::smtp::SmtpSender;
 use mms_model::port::Scheduling;
-use mms_model::{Address, Identity, Platform, SystemClock, User};
+use mms_model::{Address, Identity, Platform, SkypeHome, SystemClock, User};
 
 use crate::config::{CalendarKind, Config, DirectoryKind, PlatformKind};
 use crate::failure::Failure;
@@ -81,6 +81,7 @@ async fn users(
                 directory.why_no_calendar(&user).await.unwrap_or_else(|| GIVE_A_CALENDAR.to_owned()),
             ),
         });
+        steps.extend(user.skype.as_ref().map(skype_home));
         return Ok((vec![user], steps));
     }
     // What is wrong with it stands in the steps.
@@ -89,6 +90,16 @@ async fn users(
         Err(_) => Vec::new(),
     };
     Ok((users, steps))
+}
+
+/// Where Skype for Business homes the user.
+fn skype_home(home: &SkypeHome) -> DiagnosticStep {
+    let detail = match home {
+        SkypeHome::OnPremises { pool: Some(pool) } => format!("homed on premises, on {pool}"),
+        SkypeHome::OnPremises { pool: None } => "homed on premises".to_owned(),
+        SkypeHome::Online => "homed in the cloud".to_owned(),
+    };
+    DiagnosticStep::passed("Skype for Business", detail)
 }
 
 /// Whether the file of users can be read, and where `all` are looked at, what is wrong in it.

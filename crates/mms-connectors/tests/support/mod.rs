@@ -30,6 +30,7 @@ pub fn invites() -> Arc<dyn Invites> {
 pub fn user(name: &str, place: &str) -> User {
     let address = format!("{name}@example.test");
     User {
+        skype: None,
         id: uuid::Uuid::nil(),
         upn: address.clone(),
         sip: None,

@@ -74,6 +74,7 @@ pub struct World {
 
 pub fn user(n: u128) -> User {
     User {
+        skype: None,
         id: Uuid::from_u128(n),
         upn: format!("user{n}@corp.test"),
         sip: None,

@@ -21,6 +21,7 @@ static EDITOR: LazyLock<Editor> = LazyLock::new(|| {
 fuzz_target!(|bytes: &[u8]| {
     let _ = itip::request(bytes);
     let owner = User {
+skype: None,
         id: uuid::Uuid::nil(),
         upn: "owner@example.test".to_owned(),
         sip: None,

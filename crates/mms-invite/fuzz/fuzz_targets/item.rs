@@ -65,6 +65,7 @@ fn check(mut item: Item) {
 
 fn read(item: &Item) -> Meeting {
     let owner = User {
+skype: None,
         id: uuid::Uuid::nil(),
         upn: "owner@example.test".to_owned(),
         sip: None,

@@ -108,6 +108,7 @@ mod tests {
 
     fn user(upn: &str) -> User {
         User {
+            skype: None,
             id: uuid::Uuid::nil(),
             upn: upn.into(),
             sip: None,

@@ -173,6 +173,7 @@ mod tests {
 
     fn user(place: &str) -> User {
         User {
+            skype: None,
             id: uuid::Uuid::nil(),
             upn: "alice.b@example.test".into(),
             sip: None,

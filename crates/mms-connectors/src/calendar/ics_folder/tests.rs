@@ -50,6 +50,7 @@ impl Invites for PlainInvites {
 
 fn user(place: &str) -> User {
     User {
+        skype: None,
         id: uuid::Uuid::nil(),
         upn: "ken@example.org".into(),
         sip: None,

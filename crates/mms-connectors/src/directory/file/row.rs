@@ -143,6 +143,7 @@ impl Row {
             return None;
         }
         Some(User {
+            skype: None,
             id,
             sip,
             logon,

@@ -20,6 +20,7 @@ pub(super) fn read(json: &Value, settings: &GraphDirectorySettings, only: Option
         None => name.to_owned(),
     });
     Some(User {
+        skype: None,
         id: Uuid::try_parse(text("id")?).ok()?,
         sip: sip(json),
         logon,

@@ -1,14 +1,14 @@
 //! A user out of a directory entry.
 
 use ldap3::SearchEntry;
-use mms_model::{Address, User};
+use mms_model::{Address, SkypeHome, User};
 use uuid::Uuid;
 
 use super::mailbox;
 use super::settings::LdapDirectorySettings;
 
 /// The attributes that are read, beside those that tell the calendar.
-pub(super) const ATTRIBUTES: [&str; 7] = [
+pub(super) const ATTRIBUTES: [&str; 10] = [
     "objectGUID",
     "userPrincipalName",
     "sAMAccountName",
@@ -16,7 +16,18 @@ pub(super) const ATTRIBUTES: [&str; 7] = [
     "mail",
     "proxyAddresses",
     "msRTCSIP-PrimaryUserAddress",
+    USER_ENABLED,
+    DEPLOYMENT,
+    HOME_SERVER,
 ];
+
+/// Whether Skype for Business serves the user: `TRUE` or `FALSE`.
+const USER_ENABLED: &str = "msRTCSIP-UserEnabled";
+/// Which deployment of a split SIP domain homes the user: `SRV:` the one on premises, `sipfed.online.lync.com` the cloud
+/// (learn.microsoft.com, "Troubleshoot user migration in Skype for Business Server").
+const DEPLOYMENT: &str = "msRTCSIP-DeploymentLocator";
+/// The distinguished name of the pool's service.
+const HOME_SERVER: &str = "msRTCSIP-PrimaryHomeServer";
 
 /// A domain of the directory: its naming context and its NetBIOS name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +61,22 @@ pub(super) fn user(
         display_name: value(entry, "displayName").map(str::to_owned),
         distinguished_name: Some(entry.dn.clone()),
         calendar: mailbox::calendar(entry, settings, only_calendar).ok(),
+        skype: skype_home(entry),
         addresses,
         upn,
     })
+}
+
+/// Where Skype for Business homes the user of an entry.
+fn skype_home(entry: &SearchEntry) -> Option<SkypeHome> {
+    value(entry, USER_ENABLED).filter(|enabled| enabled.eq_ignore_ascii_case("TRUE"))?;
+    let pool = value(entry, HOME_SERVER).map(str::to_owned);
+    match value(entry, DEPLOYMENT) {
+        Some(deployment) if !deployment.eq_ignore_ascii_case("SRV:") => Some(SkypeHome::Online),
+        Some(_) => Some(SkypeHome::OnPremises { pool }),
+        // Where there is but one deployment, nothing needs to be located.
+        None => pool.map(|pool| SkypeHome::OnPremises { pool: Some(pool) }),
+    }
 }
 
 /// An attribute's first value; names compare without case.
@@ -163,6 +187,26 @@ mod tests {
         let user = read(&[("mail", &["a@x.test"]), ("sAMAccountName", &["a"])]).unwrap();
         assert_eq!((user.logon.as_deref(), user.upn.as_str()), (Some("CORP\\a"), "a@x.test"));
         assert!(!is_within("CN=a,XDC=corp", "DC=corp"));
+    }
+
+    #[test]
+    fn a_user_is_homed_where_the_deployment_says() {
+        let home =
+            |more: &[(&str, &[&str])]| read(&[&[("mail", &["a@x.test"][..])], more].concat()).unwrap().skype;
+        let enabled = (USER_ENABLED, &["TRUE"][..]);
+        let server = (HOME_SERVER, &["CN=Lc Services,CN=1:1,CN=Pools"][..]);
+        let on_premises =
+            || Some(SkypeHome::OnPremises { pool: Some("CN=Lc Services,CN=1:1,CN=Pools".to_owned()) });
+        assert_eq!(home(&[enabled, (DEPLOYMENT, &["SRV:"]), server]), on_premises());
+        assert_eq!(home(&[enabled, server]), on_premises());
+        assert_eq!(home(&[enabled, (DEPLOYMENT, &["srv:"])]), Some(SkypeHome::OnPremises { pool: None }));
+        assert_eq!(
+            home(&[enabled, (DEPLOYMENT, &["sipfed.online.lync.com"]), server]),
+            Some(SkypeHome::Online),
+            "the server that was theirs may still stand there"
+        );
+        assert_eq!(home(&[(USER_ENABLED, &["FALSE"]), server]), None);
+        assert_eq!(home(&[enabled]), None);
     }
 
     #[test]
