@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    cancel, completions, config, demo, doctor, history, inspect, man, migrate, preview, rollback, sandbox,
-    serve, start, status,
+    audit, cancel, completions, config, demo, doctor, history, inspect, man, migrate, preview, rollback,
+    sandbox, serve, start, status, token,
 };
 use crate::output::Format;
 
@@ -61,6 +61,10 @@ pub enum Command {
     Rollback(rollback::Arguments),
     /// Cancels a migration that waits.
     Cancel(cancel::Arguments),
+    /// Shows who did what.
+    Audit(audit::Arguments),
+    /// Makes, lists or revokes tokens of the API.
+    Token(token::Arguments),
     /// Checks, shows or writes the configuration.
     Config(config::Arguments),
     /// Shows which online meeting is recognised in a file.

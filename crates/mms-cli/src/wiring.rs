@@ -26,7 +26,9 @@ use mms_connectors::sender::smtp::SmtpSender;
 use mms_engine::{Connectors, Engine, EngineError, EngineSettings, UnknownType};
 use mms_invite::recognise::{CustomPlatform, Recogniser, RecogniserOptions};
 use mms_invite::rewrite::Editor;
-use mms_model::port::{Calendar, Directory, InvitationSender, MeetingPlatform, RequestStore, StoreError};
+use mms_model::port::{
+    Calendar, Directory, InvitationSender, MeetingPlatform, RequestStore, StoreError, TokenStore,
+};
 use mms_model::{
     Code, IdentityMap, MigrationType, Platform, PortError, RandomIds, SourceMeetingType, SystemClock,
     TargetMeetingType,
@@ -47,6 +49,8 @@ pub struct Installation {
     pub directory: Arc<dyn Directory>,
     /// The store.
     pub store: Arc<dyn RequestStore>,
+    /// Who may call the API.
+    pub tokens: Arc<dyn TokenStore>,
 }
 
 /// The directory of the configuration.
@@ -123,10 +127,19 @@ fn first_of(errors: &ImportErrors) -> String {
 /// # Errors
 /// It cannot be opened.
 pub async fn store(config: &Config) -> Result<Arc<dyn RequestStore>, Failure> {
-    open_store(config, Access::Command).await
+    Ok(open_store(config, Access::Command).await?)
 }
 
-async fn open_store(config: &Config, access: Access) -> Result<Arc<dyn RequestStore>, Failure> {
+/// The same, and with it the store of the API's tokens.
+///
+/// # Errors
+/// It cannot be opened.
+pub async fn tokens(config: &Config) -> Result<(Arc<dyn RequestStore>, Arc<dyn TokenStore>), Failure> {
+    let store = open_store(config, Access::Command).await?;
+    Ok((Arc::clone(&store) as _, store))
+}
+
+async fn open_store(config: &Config, access: Access) -> Result<Arc<SqliteStore>, Failure> {
     let path = config.store_path();
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| {
@@ -307,13 +320,13 @@ async fn open_with(config: Config, access: Access) -> Result<Installation, Failu
     let store = open_store(&config, access).await?;
     let directory = Arc::clone(&connectors.directory);
     let engine = Engine::new(
-        Arc::clone(&store),
+        Arc::clone(&store) as _,
         connectors,
         settings(&config)?,
         Arc::new(SystemClock),
         Arc::new(RandomIds),
     );
-    Ok(Installation { config, engine, directory, store })
+    Ok(Installation { config, engine, directory, tokens: Arc::clone(&store) as _, store })
 }
 
 fn settings(config: &Config) -> Result<EngineSettings, Failure> {

@@ -245,7 +245,9 @@ impl Engine {
     pub async fn cancel(&self, id: RequestId, by: &str) -> Result<MigrationRequest, EngineError> {
         self.hand_back_of_the_dead(id).await?;
         if self.store.cancel(id, by, self.clock.now()).await? {
-            return self.request(id).await;
+            let request = self.request(id).await?;
+            self.note(by, "CancelMigration", &request.user.upn, &id.to_string()).await?;
+            return Ok(request);
         }
         let request = self.request(id).await?;
         let why = if request.state.is_final() {

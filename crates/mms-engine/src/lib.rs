@@ -4,6 +4,7 @@
 //! [`Engine`] is what the command line and the server call. `plan` and `ladder` are pure. A preview, a run and a
 //! rollback share one way: preview stops before the journal, and a rollback's plan comes from the journal.
 
+mod audit;
 mod batch;
 mod engine;
 mod error;
@@ -19,6 +20,7 @@ mod tally;
 mod trigger;
 mod worker;
 
+pub use audit::audit;
 pub use batch::{Batch, Pace, QuietHours};
 pub use engine::{Connectors, Engine, Progress};
 pub use error::EngineError;
@@ -28,4 +30,4 @@ pub use prepare::external_id;
 pub use preview::Previewed;
 pub use rollback::{Rollback, RollbackSelection, RolledBack};
 pub use settings::EngineSettings;
-pub use trigger::{Start, Trigger, UnknownType};
+pub use trigger::{MIGRATION_ENABLED, Start, Trigger, UnknownType, migration_enabled, set_migration_enabled};

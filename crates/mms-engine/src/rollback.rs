@@ -106,6 +106,7 @@ impl Engine {
             };
             return Err(EngineError::NotAvailable(id, why));
         };
+        self.note(by, "RollBackMigration", &request.user.upn, &id.to_string()).await?;
         let done = self.under_lease(&lease, async {
             let result = undo_all(self, &request, &lease, selection).await;
             let message = match &result {

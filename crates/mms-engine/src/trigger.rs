@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mms_model::port::{Enqueue, Enqueued};
+use mms_model::port::{Enqueue, Enqueued, RequestStore, StoreError};
 use mms_model::{Identity, MigrationType, Platform, RequestId, SourceMeetingType, TargetMeetingType, User};
 
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, audit};
 
 /// The setting that switches migrations on and off.
-const ENABLED: &str = "MeetingMigrationEnabled";
+pub const MIGRATION_ENABLED: &str = "MeetingMigrationEnabled";
 
 /// Why a migration is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,24 +148,53 @@ impl Engine {
             now: self.clock.now(),
             grace: if start.at_once { Duration::ZERO } else { self.settings.grace },
             not_before: start.not_before,
-            requested_by: start.requested_by,
+            requested_by: start.requested_by.clone(),
         };
-        Ok(Some(self.store.enqueue(trigger).await?))
+        let enqueued = self.store.enqueue(trigger).await?;
+        if !matches!(enqueued, Enqueued::Known(_)) {
+            let request = enqueued.request();
+            let detail = format!("{} {}", request.migration, request.id);
+            self.note(&start.requested_by, "StartMigration", &request.user.upn, &detail).await?;
+        }
+        Ok(Some(enqueued))
     }
 
-    /// Whether migrations are switched on; they are unless somebody switched them off.
+    /// As [`migration_enabled`].
     ///
     /// # Errors
     /// The store's.
     pub async fn migration_enabled(&self) -> Result<bool, EngineError> {
-        Ok(self.store.setting(ENABLED).await?.is_none_or(|value| value != "false"))
+        Ok(migration_enabled(&*self.store).await?)
     }
 
-    /// Switches migrations on or off.
+    /// As [`set_migration_enabled`].
     ///
     /// # Errors
     /// The store's.
-    pub async fn set_migration_enabled(&self, enabled: bool) -> Result<(), EngineError> {
-        Ok(self.store.set_setting(ENABLED, if enabled { "true" } else { "false" }).await?)
+    pub async fn set_migration_enabled(&self, enabled: bool, by: &str) -> Result<(), EngineError> {
+        Ok(set_migration_enabled(&*self.store, enabled, by, self.clock.now()).await?)
     }
+}
+
+/// Whether migrations are switched on; they are unless somebody switched them off.
+///
+/// # Errors
+/// The store's.
+pub async fn migration_enabled(store: &dyn RequestStore) -> Result<bool, StoreError> {
+    Ok(store.setting(MIGRATION_ENABLED).await?.is_none_or(|value| value != "false"))
+}
+
+/// Switches migrations on or off.
+///
+/// # Errors
+/// The store's.
+pub async fn set_migration_enabled(
+    store: &dyn RequestStore,
+    enabled: bool,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let value = if enabled { "true" } else { "false" };
+    store.set_setting(MIGRATION_ENABLED, value).await?;
+    audit(store, by, "ChangeSetting", MIGRATION_ENABLED, value, now).await
 }

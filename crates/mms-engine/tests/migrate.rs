@@ -266,10 +266,10 @@ async fn a_rollback_restores_keeps_later_edits_and_tells_once() {
 async fn a_start_is_refused_while_migrations_are_off_and_joins_while_one_waits() {
     let world = World::new();
     let (_folder, engine) = setup(&world, EngineSettings::default()).await;
-    engine.set_migration_enabled(false).await.unwrap();
+    engine.set_migration_enabled(false, "ada").await.unwrap();
     let asked = Start::manual(user(1), migration("SfbToTeams"), "admin");
     assert!(matches!(engine.start(asked.clone()).await, Err(EngineError::Disabled)));
-    engine.set_migration_enabled(true).await.unwrap();
+    engine.set_migration_enabled(true, "ada").await.unwrap();
     let first = engine.start(asked.clone()).await.unwrap().unwrap();
     let joined = engine.start(Start { migration: migration("ToSameType"), ..asked }).await.unwrap().unwrap();
     assert_eq!(joined.request().id, first.request().id);
@@ -409,6 +409,32 @@ async fn a_rollback_does_not_count_what_was_never_written() {
     engine.cancel(id, "admin").await.unwrap();
     let done = engine.rollback(id, &RollbackSelection::All, "admin").await.unwrap();
     assert_eq!((done.restored, done.failed), (1, 0), "{:?}", done.problems);
+}
+
+#[tokio::test]
+async fn who_did_what_is_noted_once() {
+    let world = World::new();
+    world.add("a", "MASTER zoom:1 x", &[A]);
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let id = start(&engine, "AllToJitsi").await;
+    engine.run_now(id, &|_| {}).await.unwrap();
+    engine.rollback(id, &RollbackSelection::All, "ada").await.unwrap();
+    let next = start(&engine, "AllToJitsi").await;
+    engine.cancel(next, "ben").await.unwrap();
+    engine.set_migration_enabled(false, "ada").await.unwrap();
+    let trail = engine.audit_trail(None, 9).await.unwrap();
+    let actions: Vec<_> = trail.iter().rev().map(|(_, e)| (e.action.as_str(), e.actor.as_str())).collect();
+    assert_eq!(
+        actions[1..],
+        [
+            ("RollBackMigration", "ada"),
+            ("StartMigration", actions[2].1),
+            ("CancelMigration", "ben"),
+            ("ChangeSetting", "ada")
+        ]
+    );
+    assert_eq!(trail[0].1.detail, "false");
+    assert!(trail[3].1.detail.contains(&id.to_string()), "{}", trail[3].1.detail);
 }
 
 #[tokio::test]

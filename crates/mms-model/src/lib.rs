@@ -3,6 +3,7 @@
 //!
 //! Nothing here does I/O. Time and ids come in through [`Clock`] and [`IdSource`].
 
+mod access;
 mod clock;
 mod code;
 mod error;
@@ -14,6 +15,7 @@ pub mod port;
 mod request;
 mod user;
 
+pub use access::{ApiToken, AuditEntry, Role};
 pub use clock::{Clock, IdSource, ManualClock, RandomIds, SequentialIds, SystemClock};
 pub use code::Code;
 pub use error::{ErrorKind, PortError};

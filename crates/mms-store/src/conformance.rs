@@ -7,11 +7,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use mms_model::port::{
     Enqueue, Enqueued, Finish, JournalEntry, JournalState, Lease, Mailing, MailingState, RequestFilter,
-    RequestStore, StoreError, UndoEntry,
+    RequestStore, StoreError, TokenStore, UndoEntry,
 };
 use mms_model::{
-    Address, Counts, EventId, InstanceId, MeetingOutcome, MeetingRecord, MigrationRequest, RequestId, State,
-    Summary, User, Version,
+    Address, ApiToken, AuditEntry, Counts, EventId, InstanceId, MeetingOutcome, MeetingRecord,
+    MigrationRequest, RequestId, Role, State, Summary, User, Version,
 };
 use uuid::Uuid;
 
@@ -103,6 +103,50 @@ where
     the_journal_lasts(store, &*reopen).await;
     rollbacks_are_journalled_and_found_again(&*empty().await.0).await;
     prune_forgets_originals_then_history(&*empty().await.0).await;
+    what_was_done_is_kept_in_order(&*empty().await.0).await;
+}
+
+async fn what_was_done_is_kept_in_order(store: &dyn RequestStore) {
+    let entry = |second: i64| AuditEntry {
+        at: at(second),
+        actor: "ada".to_owned(),
+        action: "StartMigration".to_owned(),
+        target: format!("user{second}@x.test"),
+        detail: "ZoomToJitsi".to_owned(),
+    };
+    for second in 0..5 {
+        store.audit(&entry(second)).await.unwrap();
+    }
+    let newest = store.audit_trail(None, 2).await.unwrap();
+    assert_eq!(newest.iter().map(|(_, e)| e.clone()).collect::<Vec<_>>(), [entry(4), entry(3)]);
+    let rest = store.audit_trail(newest.last().map(|(number, _)| *number), 9).await.unwrap();
+    assert_eq!(rest.iter().map(|(_, e)| e.clone()).collect::<Vec<_>>(), [entry(2), entry(1), entry(0)]);
+    assert_eq!(store.prune(at(0), at(3)).await.unwrap(), 3, "the trail is as long as the history");
+    assert_eq!(store.audit_trail(None, 9).await.unwrap().len(), 2);
+}
+
+/// Runs every check of a store of tokens on `store`, which is empty.
+pub async fn tokens(store: &dyn TokenStore) {
+    let token = |number: u8, expires: Option<i64>| ApiToken {
+        id: Uuid::from_u128(number.into()),
+        name: "ci".to_owned(),
+        role: Role::Operator,
+        created: at(number.into()),
+        expires: expires.map(at),
+        revoked: None,
+    };
+    let first = token(1, Some(10));
+    assert!(store.add_token(&first, &[1; 32]).await.unwrap());
+    assert!(!store.add_token(&token(2, None), &[2; 32]).await.unwrap(), "the name is taken");
+    assert_eq!(store.token_of(&[1; 32]).await.unwrap(), Some(first));
+    assert_eq!(store.token_of(&[2; 32]).await.unwrap(), None);
+    assert!(store.add_token(&token(11, None), &[3; 32]).await.unwrap(), "the first expired");
+    assert_eq!(store.revoke_token("nobody", at(12)).await.unwrap(), None);
+    let revoked = store.revoke_token("ci", at(12)).await.unwrap().unwrap();
+    assert_eq!((revoked.id, revoked.revoked), (Uuid::from_u128(11), Some(at(12))));
+    assert_eq!(store.revoke_token(&revoked.id.to_string(), at(13)).await.unwrap(), None, "once");
+    assert!(!store.token_of(&[3; 32]).await.unwrap().unwrap().holds(at(12)));
+    assert_eq!(store.tokens().await.unwrap().iter().map(|t| t.created).collect::<Vec<_>>(), [at(11), at(1)]);
 }
 
 async fn triggers_join_while_the_request_waits(store: &dyn RequestStore) {

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use mms_model::port::{JournalEntry, JournalState, Mailing, MailingState, StoreError};
-use mms_model::{Address, Counts, EventId, MigrationRequest, RequestId, State, Version};
+use mms_model::{
+    Address, ApiToken, AuditEntry, Counts, EventId, MigrationRequest, RequestId, Role, State, Version,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
@@ -98,6 +100,28 @@ pub(crate) fn mailing(row: &SqliteRow) -> Result<(EventId, Mailing), StoreError>
         other => return Err(damaged(other)),
     };
     Ok((EventId(get(row, "event")?), Mailing { to: Address::new(get(row, "spelled")?), state }))
+}
+
+pub(crate) fn audit_entry(row: &SqliteRow) -> Result<(i64, AuditEntry), StoreError> {
+    let entry = AuditEntry {
+        at: instant(get(row, "at")?)?,
+        actor: get(row, "actor")?,
+        action: get(row, "action")?,
+        target: get(row, "target")?,
+        detail: get(row, "detail")?,
+    };
+    Ok((get(row, "number")?, entry))
+}
+
+pub(crate) fn token(row: &SqliteRow) -> Result<ApiToken, StoreError> {
+    Ok(ApiToken {
+        id: get::<&str>(row, "id")?.parse().map_err(damaged)?,
+        name: get(row, "name")?,
+        role: get::<&str>(row, "role")?.parse::<Role>().map_err(damaged)?,
+        created: instant(get(row, "created")?)?,
+        expires: get::<Option<i64>>(row, "expires")?.map(instant).transpose()?,
+        revoked: get::<Option<i64>>(row, "revoked")?.map(instant).transpose()?,
+    })
 }
 
 pub(crate) fn mailing_name(state: MailingState) -> &'static str {

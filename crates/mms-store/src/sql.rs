@@ -144,6 +144,22 @@ pub(crate) const PRUNE_HISTORY: &str = "DELETE FROM request
 pub(crate) const MARK_NEWEST: &str = "UPDATE request SET newest = 1 WHERE seq IN
     (SELECT max(seq) FROM request GROUP BY user_id HAVING max(newest) = 0)";
 
+pub(crate) const AUDIT: &str =
+    "INSERT INTO audit (at, actor, action, target, detail) VALUES ($1, $2, $3, $4, $5)";
+pub(crate) const AUDIT_TRAIL: &str =
+    "SELECT * FROM audit WHERE $1 IS NULL OR number < $1 ORDER BY number DESC LIMIT $2";
+pub(crate) const PRUNE_AUDIT: &str = "DELETE FROM audit WHERE at < $1";
+
+/// An expired token gives its name up.
+pub(crate) const FREE_TOKEN_NAME: &str = "UPDATE api_token SET revoked = expires
+    WHERE name = $1 AND revoked IS NULL AND expires <= $2";
+pub(crate) const ADD_TOKEN: &str = "INSERT INTO api_token (id, name, role, secret, created, expires)
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+pub(crate) const TOKEN_OF: &str = "SELECT * FROM api_token WHERE secret = $1";
+pub(crate) const TOKENS: &str = "SELECT * FROM api_token ORDER BY created DESC, id";
+pub(crate) const REVOKE_TOKEN: &str =
+    "UPDATE api_token SET revoked = $2 WHERE (name = $1 OR id = $1) AND revoked IS NULL RETURNING *";
+
 pub(crate) const SETTING: &str = "SELECT value FROM setting WHERE name = $1";
 pub(crate) const SET_SETTING: &str = "INSERT INTO setting (name, value) VALUES ($1, $2)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use mms_model::port::{
     Enqueue, Enqueued, Finish, JournalEntry, JournalState, Lease, Mailing, MailingState, RequestFilter,
-    RequestStore, StoreError, UndoEntry,
+    RequestStore, SecretDigest, StoreError, TokenStore, UndoEntry,
 };
 use mms_model::{
-    Address, Attempt, Code, Counts, EventId, MeetingRecord, MigrationRequest, RequestId, State, Summary,
-    Transition,
+    Address, ApiToken, Attempt, AuditEntry, Code, Counts, EventId, MeetingRecord, MigrationRequest,
+    RequestId, State, Summary, Transition,
 };
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
@@ -113,13 +113,13 @@ impl SqliteStore {
             sqlx::query(sql::SUMMARY).fetch_all(&self.read).await.map_err(|e| self.fail(&e))?;
             return Ok(());
         }
-        let migrations = vec![Migration::new(
-            1,
-            "requests".into(),
-            MigrationType::Simple,
-            include_str!("../migrations/sqlite/0001_requests.sql").into_sql_str(),
-            false,
-        )];
+        let migration = |version, name: &'static str, sql: &'static str| {
+            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        };
+        let migrations = vec![
+            migration(1, "requests", include_str!("../migrations/sqlite/0001_requests.sql")),
+            migration(2, "access", include_str!("../migrations/sqlite/0002_access.sql")),
+        ];
         Migrator::with_migrations(migrations).run(&self.write).await.map_err(|error| match error {
             sqlx::migrate::MigrateError::Execute(error) => self.fail(&error),
             sqlx::migrate::MigrateError::VersionMissing(_) => StoreError::Database(format!(
@@ -822,9 +822,11 @@ impl RequestStore for SqliteStore {
     async fn prune(&self, originals_before: Timestamp, history_before: Timestamp) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
         let mut pruned = 0;
-        for (statement, before) in
-            [(sql::PRUNE_ORIGINALS, originals_before), (sql::PRUNE_HISTORY, history_before)]
-        {
+        for (statement, before) in [
+            (sql::PRUNE_ORIGINALS, originals_before),
+            (sql::PRUNE_HISTORY, history_before),
+            (sql::PRUNE_AUDIT, history_before),
+        ] {
             let done = sqlx::query(statement)
                 .bind(micros(before))
                 .execute(&mut *transaction)
@@ -835,6 +837,29 @@ impl RequestStore for SqliteStore {
         sqlx::query(sql::MARK_NEWEST).execute(&mut *transaction).await.map_err(|e| self.fail(&e))?;
         self.commit(transaction).await?;
         Ok(pruned)
+    }
+
+    async fn audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query(sql::AUDIT)
+            .bind(micros(entry.at))
+            .bind(&entry.actor)
+            .bind(&entry.action)
+            .bind(&entry.target)
+            .bind(&entry.detail)
+            .execute(&mut *transaction)
+            .await
+            .map_err(|e| self.fail(&e))?;
+        self.commit(transaction).await
+    }
+
+    async fn audit_trail(
+        &self,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<(i64, AuditEntry)>, StoreError> {
+        let rows = sqlx::query(sql::AUDIT_TRAIL).bind(before).bind(limit).fetch_all(&self.read);
+        rows.await.map_err(|e| self.fail(&e))?.iter().map(row::audit_entry).collect()
     }
 
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
@@ -854,6 +879,53 @@ impl RequestStore for SqliteStore {
             .await
             .map_err(|e| self.fail(&e))?;
         self.commit(transaction).await
+    }
+}
+
+#[async_trait]
+impl TokenStore for SqliteStore {
+    async fn add_token(&self, token: &ApiToken, secret: &SecretDigest) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query(sql::FREE_TOKEN_NAME)
+            .bind(&token.name)
+            .bind(micros(token.created))
+            .execute(&mut *transaction)
+            .await
+            .map_err(|e| self.fail(&e))?;
+        let added = sqlx::query(sql::ADD_TOKEN)
+            .bind(token.id.to_string())
+            .bind(&token.name)
+            .bind(token.role.name())
+            .bind(secret.as_slice())
+            .bind(micros(token.created))
+            .bind(token.expires.map(micros))
+            .execute(&mut *transaction)
+            .await
+            .map_err(|e| self.fail(&e))?;
+        self.commit(transaction).await?;
+        Ok(added.rows_affected() == 1)
+    }
+
+    async fn token_of(&self, secret: &SecretDigest) -> Result<Option<ApiToken>, StoreError> {
+        let row = sqlx::query(sql::TOKEN_OF).bind(secret.as_slice()).fetch_optional(&self.read);
+        row.await.map_err(|e| self.fail(&e))?.as_ref().map(row::token).transpose()
+    }
+
+    async fn tokens(&self) -> Result<Vec<ApiToken>, StoreError> {
+        let rows = sqlx::query(sql::TOKENS).fetch_all(&self.read).await.map_err(|e| self.fail(&e))?;
+        rows.iter().map(row::token).collect()
+    }
+
+    async fn revoke_token(&self, name: &str, now: Timestamp) -> Result<Option<ApiToken>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let row = sqlx::query(sql::REVOKE_TOKEN)
+            .bind(name)
+            .bind(micros(now))
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(|e| self.fail(&e))?;
+        self.commit(transaction).await?;
+        row.as_ref().map(row::token).transpose()
     }
 }
 

@@ -26,6 +26,13 @@ async fn conforms() {
 }
 
 #[tokio::test]
+async fn tokens_conform() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("mms.db"), Access::Command).await.unwrap();
+    conformance::tokens(&store).await;
+}
+
+#[tokio::test]
 async fn a_second_daemon_is_refused_and_commands_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mms.db");

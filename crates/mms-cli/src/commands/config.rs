@@ -4,10 +4,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use mms_model::port::RequestStore;
+use mms_engine::{MIGRATION_ENABLED, migration_enabled, set_migration_enabled};
+use mms_model::{Clock as _, SystemClock};
 
 use crate::config::{self, DirectoryKind, example::EXAMPLE, locate, show};
-use crate::context::Context;
+use crate::context::{Context, administrator};
 use crate::failure::Failure;
 use crate::output::{Format, Rows, Value, counted, print_text, tell};
 use crate::wiring::{self, audit, audit::Finding};
@@ -169,24 +170,15 @@ fn init(file: &Path) -> Result<(), Failure> {
     print_text(&format!("{shown} is written: edit it, then run `mms config check` and `mms doctor`\n"))
 }
 
-/// The name of the tenant's switch in the store.
-const ENABLED: &str = "MeetingMigrationEnabled";
-
 async fn tenant(context: &Context, enable: Option<bool>) -> Result<(), Failure> {
     let store = wiring::store(&context.config()?).await?;
     if let Some(enable) = enable {
-        return store
-            .set_setting(ENABLED, if enable { "true" } else { "false" })
-            .await
-            .map_err(wiring::store_failure);
+        let by = administrator();
+        let changed = set_migration_enabled(store.as_ref(), enable, &by, SystemClock.now());
+        return changed.await.map_err(wiring::store_failure);
     }
-    let mut rows = Rows::new(&["Identity", ENABLED]);
-    rows.push(vec![Value::text("Global"), Value::Boolean(is_enabled(store.as_ref()).await?)]);
+    let enabled = migration_enabled(store.as_ref()).await.map_err(wiring::store_failure)?;
+    let mut rows = Rows::new(&["Identity", MIGRATION_ENABLED]);
+    rows.push(vec![Value::text("Global"), Value::Boolean(enabled)]);
     context.output.print(&rows, Format::List, "")
-}
-
-/// Whether migrations are enabled; they are where nobody switched them off.
-async fn is_enabled(store: &dyn RequestStore) -> Result<bool, Failure> {
-    let value = store.setting(ENABLED).await.map_err(wiring::store_failure)?;
-    Ok(value.is_none_or(|value| !value.eq_ignore_ascii_case("false")))
 }

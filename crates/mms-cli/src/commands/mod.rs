@@ -1,5 +1,6 @@
 //! The commands: in each file its arguments and what it does.
 
+pub mod audit;
 pub mod cancel;
 pub mod completions;
 pub mod config;
@@ -15,3 +16,4 @@ pub mod sandbox;
 pub mod serve;
 pub mod start;
 pub mod status;
+pub mod token;

@@ -1,15 +1,21 @@
 //! `mms serve`
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mms_engine::Engine;
-use mms_server::{Api, Socket, SocketError};
+use mms_model::{Role, SystemClock};
+use mms_server::{Api, Bearers, Socket, SocketError};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::commands::token;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::logging::LogForm;
-use crate::wiring;
+use crate::output::print_text;
+use crate::wiring::{self, Installation};
 
 /// Arguments of `mms serve`.
 #[derive(Debug, clap::Args)]
@@ -34,6 +40,13 @@ pub async fn run(context: &Context, _arguments: &Arguments) -> Result<(), Failur
     })?;
     let (stop, stopped) = watch::channel(false);
     let api = Api { engine: installation.engine.clone(), directory: installation.directory.clone() };
+    let network = match installation.config.admin.listen {
+        Some(address) => Some(listen(&installation, address).await?),
+        None => None,
+    };
+    let network = network.map(|(listener, bearers)| {
+        tokio::spawn(mms_server::serve_network(listener, api.clone(), bearers, until(stopped.clone())))
+    });
     let pruning = tokio::spawn(prune(installation.engine.clone(), stopped.clone()));
     let server = tokio::spawn(mms_server::serve(socket, api, until(stopped.clone())));
     tracing::info!(admin.socket = %path.display(), "the daemon runs");
@@ -44,11 +57,42 @@ pub async fn run(context: &Context, _arguments: &Arguments) -> Result<(), Failur
     let _ = stop.send(true);
     let (worked, served, _) = tokio::join!(workers, server, pruning);
     worked.map_err(|error| Failure::failed(format!("the workers broke off: {error}")))?;
-    if let Ok(Err(error)) = served {
-        return Err(Failure::failed(format!("the admin API broke off: {error}")));
+    let served_network = match network {
+        Some(network) => network.await,
+        None => Ok(Ok(())),
+    };
+    for served in [served, served_network] {
+        if let Ok(Err(error)) = served {
+            return Err(Failure::failed(format!("the API broke off: {error}")));
+        }
     }
     tracing::info!("the daemon has stopped");
     Ok(())
+}
+
+/// How long the token holds that a first start makes.
+const FIRST_TOKEN: Duration = Duration::from_secs(24 * 3600);
+
+/// Opens the API to bearers of tokens. Where no token was made yet, one is, and printed: nothing has a default password.
+async fn listen(installation: &Installation, address: SocketAddr) -> Result<(TcpListener, Bearers), Failure> {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!(
+            "[admin] listen: {address} cannot be opened: {error}; is another program there?"
+        ))
+    })?;
+    let (store, tokens) = (&installation.store, &installation.tokens);
+    if tokens.tokens().await.map_err(wiring::store_failure)?.is_empty()
+        && let Some(secret) =
+            token::issue(&**store, &**tokens, "first start", Role::Admin, FIRST_TOKEN, "mms serve").await?
+    {
+        print_text(&format!(
+            "No token of the API was made so far. This one is an administrator's, holds for 24 hours and is not shown again:\n{}\n",
+            secret.expose()
+        ))?;
+    }
+    let bearers = Bearers { tokens: Arc::clone(tokens), clock: Arc::new(SystemClock) };
+    tracing::info!(%address, "the API listens");
+    Ok((listener, bearers))
 }
 
 fn log_progress(now: mms_engine::Progress) {

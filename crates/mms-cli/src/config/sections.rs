@@ -1,6 +1,7 @@
 //! The sections of the configuration, as they are written.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use mms_connectors::calendar::caldav::CalDavSettings;
@@ -168,6 +169,9 @@ pub struct Admin {
     /// Its Unix socket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub socket: Option<PathBuf>,
+    /// An address and port of this machine for the API, for bearers of tokens; not at all without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
 }
 
 /// The administrator's own meeting blocks.
@@ -240,6 +244,13 @@ impl Config {
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), (String, String)> {
         let wrong = |section: &str, message: &str| Err((section.to_owned(), message.to_owned()));
+        if self.admin.listen.is_some_and(|address| !address.ip().is_loopback()) {
+            return wrong(
+                "admin",
+                "\"listen\" must be an address of this machine alone, as in \"127.0.0.1:8480\": the API speaks plain HTTP; put \
+                 a reverse proxy with TLS before it",
+            );
+        }
         if self.calendars.is_empty() {
             return wrong(
                 "",

@@ -1,6 +1,6 @@
 //! `mms serve` and its admin API.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
@@ -53,12 +53,22 @@ impl Drop for Daemon {
 
 /// One exchange with the admin API: the status and the body.
 fn ask(it: &Installation, method: &str, path: &str, body: &str) -> (u16, serde_json::Value) {
-    let mut stream = UnixStream::connect(it.path("state/admin.sock")).unwrap();
+    exchange(UnixStream::connect(it.path("state/admin.sock")).unwrap(), method, path, "", body)
+}
+
+/// The same with more headers, over whatever connects.
+fn exchange(
+    mut stream: impl std::io::Read + std::io::Write,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, serde_json::Value) {
     let length = body.len();
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\nHost: mms\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
+         {headers}Content-Length: {length}\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();
@@ -103,6 +113,155 @@ fn a_daemon_does_what_is_asked_for_and_stops_when_told() {
     let (status, stopped) = daemon.terminate();
     assert_eq!(status, Some(0), "{stopped}");
     assert!(!it.path("state/admin.sock").exists());
+}
+
+/// The API at a port of this machine.
+struct Network {
+    address: std::net::SocketAddr,
+}
+
+impl Network {
+    /// Configures a port that is free.
+    fn configure(it: &Installation) -> Self {
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        std::fs::write(it.path("mms.toml"), format!("{CONFIGURATION}[admin]\nlisten = \"{address}\"\n"))
+            .unwrap();
+        Self { address }
+    }
+
+    /// An exchange by a bearer of `token`.
+    fn ask(&self, token: &str, method: &str, path: &str, body: &str) -> (u16, serde_json::Value) {
+        self.with(&format!("Authorization: Bearer {token}\r\n"), method, path, body)
+    }
+
+    fn with(&self, headers: &str, method: &str, path: &str, body: &str) -> (u16, serde_json::Value) {
+        exchange(std::net::TcpStream::connect(self.address).unwrap(), method, path, headers, body)
+    }
+}
+
+/// Makes a token and returns its secret.
+fn token(it: &Installation, arguments: &[&str]) -> String {
+    it.mms(&[&["token", "create"], arguments].concat()).ends(0).out.trim().to_owned()
+}
+
+#[test]
+fn over_the_network_nothing_is_open() {
+    let it = Installation::new();
+    let network = Network::configure(&it);
+    let viewer = token(&it, &["dash board"]);
+    let _daemon = Daemon::start(&it);
+    for path in ["/", "/api/v1/health", "/api/v1/requests", "/api/v1/nothing"] {
+        for headers in [
+            "",
+            "Authorization: Bearer mms_00000000000000000000000000000000\r\n",
+            "Authorization: Basic bW1zOm1tcw==\r\n",
+            &format!("Authorization: Bearer {viewer}x\r\n"),
+            &format!("Authorization: Bearer {viewer}\r\nAuthorization: Bearer {viewer}\r\n"),
+            &format!("X-Token: {viewer}\r\n"),
+        ] {
+            let (status, problem) = network.with(headers, "GET", path, "");
+            assert_eq!((status, &problem["code"]), (401, &"Unauthorised".into()), "{path} {headers}");
+        }
+        assert_eq!(
+            network.with("", "GET", &format!("{path}?token={viewer}"), "").0,
+            401,
+            "no secrets in URLs"
+        );
+    }
+    assert_eq!(network.ask(&viewer, "GET", "/api/v1/summary", "").0, 200);
+}
+
+#[test]
+fn a_token_may_what_its_role_may_and_the_trail_says_who_did_it() {
+    let it = Installation::new();
+    let network = Network::configure(&it);
+    let viewer = token(&it, &["reader"]);
+    let operator = token(&it, &["helpdesk", "--role", "operator"]);
+    let admin = token(&it, &["ops", "--role", "admin", "--expires", "0"]);
+    let _daemon = Daemon::start(&it);
+    let start = r#"{"Identity":"alice@example.test","TargetMeetingType":"Jitsi"}"#;
+    let off = r#"{"MeetingMigrationEnabled":false}"#;
+    let (status, problem) = network.ask(&viewer, "POST", "/api/v1/requests", start);
+    assert_eq!((status, &problem["code"]), (403, &"Forbidden".into()));
+    assert!(problem["detail"].as_str().unwrap().contains("operator"), "{problem}");
+    let (status, record) = network.ask(&operator, "POST", "/api/v1/requests", start);
+    assert_eq!(status, 201, "{record}");
+    assert_eq!(network.ask(&operator, "PUT", "/api/v1/settings", off).0, 403);
+    assert_eq!(network.ask(&operator, "GET", "/api/v1/audit", "").0, 403);
+    let cancel = format!("/api/v1/requests/{}/cancel", record["CorrelationId"].as_str().unwrap());
+    assert_eq!(network.ask(&viewer, "POST", &cancel, "").0, 403);
+    assert_eq!(network.ask(&operator, "POST", &cancel, "").0, 200);
+    assert_eq!(network.ask(&admin, "PUT", "/api/v1/settings", off).0, 200);
+    let (status, trail) = network.ask(&admin, "GET", "/api/v1/audit?limit=3", "");
+    let of = |key: &str| -> Vec<String> {
+        trail.as_array().unwrap().iter().map(|e| e[key].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(status, 200);
+    assert_eq!(of("Action"), ["ChangeSetting", "CancelMigration", "StartMigration"]);
+    assert_eq!(of("Actor"), ["token ops", "token helpdesk", "token helpdesk"]);
+    assert_eq!(of("Target")[2], "alice@example.test");
+    let rows = it.mms(&["audit", "-o", "json"]).ends(0).json();
+    assert_eq!(rows.as_array().unwrap().len(), 6, "three tokens were made as well: {rows}");
+    assert!(!rows.to_string().contains("mms_"), "no secrets");
+}
+
+#[test]
+fn a_token_that_is_revoked_or_expired_holds_no_more() {
+    let it = Installation::new();
+    let network = Network::configure(&it);
+    let revoked = token(&it, &["old"]);
+    let expired = token(&it, &["short", "--expires", "1s"]);
+    let _daemon = Daemon::start(&it);
+    assert_eq!(network.ask(&revoked, "GET", "/api/v1/health", "").0, 200);
+    it.mms(&["token", "revoke", "old"]).ends(0);
+    assert_eq!(network.ask(&revoked, "GET", "/api/v1/health", "").0, 401);
+    until(|| network.ask(&expired, "GET", "/api/v1/health", "").0 == 401);
+    let again = it.mms(&["token", "revoke", "old"]).ends(3);
+    assert!(again.err.contains("mms token list"), "{}", again.err);
+    let states = it.mms(&["token", "list", "-o", "json"]).ends(0).json();
+    assert_eq!(
+        (&states[0]["State"], &states[1]["State"]),
+        (&"Expired".into(), &"Revoked".into()),
+        "{states}"
+    );
+    let taken = it.mms(&["token", "create", "short"]);
+    assert_eq!(taken.ends(0).out.trim().len(), 68, "an expired token gives its name up");
+    assert!(it.mms(&["token", "create", "short"]).ends(1).err.contains("holds already"));
+    assert!(it.mms(&["token", "create", "x", "--role", "root"]).ends(2).err.contains("viewer"));
+    for file in std::fs::read_dir(it.path("state")).unwrap() {
+        let kept = std::fs::read(file.unwrap().path()).unwrap_or_default();
+        assert!(!kept.windows(revoked.len()).any(|bytes| bytes == revoked.as_bytes()), "the secret is kept");
+    }
+}
+
+#[test]
+fn a_first_start_prints_a_token_once() {
+    let it = Installation::new();
+    let network = Network::configure(&it);
+    let mut child =
+        command(&it.path(".")).arg("serve").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let secret = lines.by_ref().map(Result::unwrap).find(|line| line.starts_with("mms_")).unwrap();
+    until(|| std::net::TcpStream::connect(network.address).is_ok());
+    assert_eq!(network.ask(&secret, "GET", "/api/v1/audit", "").0, 200);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let _second = Daemon::start(&it);
+    let tokens = it.mms(&["token", "list", "-o", "json"]).ends(0).json();
+    assert_eq!(tokens.as_array().unwrap().len(), 1, "{tokens}");
+}
+
+#[test]
+fn the_api_is_for_this_machine_alone() {
+    let it = Installation::new();
+    std::fs::write(it.path("mms.toml"), format!("{CONFIGURATION}[admin]\nlisten = \"0.0.0.0:8480\"\n"))
+        .unwrap();
+    let refused = it.mms(&["config", "check"]).ends(2);
+    assert!(
+        refused.err.contains("[admin] \"listen\"") && refused.err.contains("reverse proxy"),
+        "{}",
+        refused.err
+    );
 }
 
 #[test]

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    Address, Attempt, Counts, EventId, InstanceId, MeetingRecord, MigrationRequest, MigrationType, RequestId,
-    State, Summary, Transition, User, Version,
+    Address, Attempt, AuditEntry, Counts, EventId, InstanceId, MeetingRecord, MigrationRequest,
+    MigrationType, RequestId, State, Summary, Transition, User, Version,
 };
 
 /// A failure of the store itself.
@@ -340,6 +340,16 @@ pub trait RequestStore: Send + Sync {
 
     /// Forgets originals older than `originals_before` and requests that ended before `history_before`.
     async fn prune(&self, originals_before: Timestamp, history_before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Notes what somebody did. It is kept as long as the history of migrations.
+    async fn audit(&self, entry: &AuditEntry) -> Result<(), StoreError>;
+
+    /// What was done, the newest first, each with its number; `before` is the last number of the page before.
+    async fn audit_trail(
+        &self,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<(i64, AuditEntry)>, StoreError>;
 
     /// A setting, such as `MeetingMigrationEnabled`.
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError>;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Api;
 use crate::Problem;
+use crate::access::Caller;
 
 /// That the daemon lives and its store answers.
 #[derive(Debug, Serialize)]
@@ -15,7 +16,7 @@ pub struct Health {
 }
 
 /// Answers where the store does.
-pub async fn get(State(api): State<Api>) -> Result<Json<Health>, Problem> {
+pub async fn get(_caller: Caller, State(api): State<Api>) -> Result<Json<Health>, Problem> {
     api.engine.summary().await?;
     Ok(Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") }))
 }

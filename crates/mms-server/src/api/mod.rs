@@ -1,5 +1,6 @@
 //! The routes; a file for each thing that they are about.
 
+mod audit;
 mod health;
 mod requests;
 mod settings;
@@ -22,14 +23,15 @@ pub struct Api {
     pub directory: Arc<dyn Directory>,
 }
 
-/// The routes of the API.
-pub fn router(api: Api) -> Router {
+/// The routes of the API. A layer must tell them who asks, or they answer nobody.
+pub(crate) fn router(api: Api) -> Router {
     Router::new()
         .route("/api/v1/health", get(health::get))
         .route("/api/v1/requests", get(requests::list).post(requests::start))
         .route("/api/v1/requests/{id}", get(requests::one))
         .route("/api/v1/requests/{id}/cancel", post(requests::cancel))
         .route("/api/v1/summary", get(summary::get))
+        .route("/api/v1/audit", get(audit::list))
         .route("/api/v1/settings", get(settings::get).put(settings::put))
         .layer(DefaultBodyLimit::max(64 * 1024))
         .with_state(api)

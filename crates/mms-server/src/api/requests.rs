@@ -7,12 +7,13 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use mms_engine::Start;
 use mms_model::port::{Enqueued, RequestFilter};
-use mms_model::{Identity, MigrationRequest, MigrationType, RequestId, record_date};
+use mms_model::{Identity, MigrationRequest, MigrationType, RequestId, Role, record_date};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Api;
 use crate::Problem;
+use crate::access::Caller;
 
 /// The status record, its properties as the cmdlet names them.
 #[derive(Debug, Serialize)]
@@ -71,6 +72,7 @@ const MOST: u32 = 1000;
 
 /// Migrations, newest first; at most 1000 at a time, the next page behind `after`.
 pub async fn list(
+    _caller: Caller,
     State(api): State<Api>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Vec<StatusRecord>>, Problem> {
@@ -98,6 +100,7 @@ pub async fn list(
 
 /// One migration.
 pub async fn one(
+    _caller: Caller,
     State(api): State<Api>,
     id: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Json<StatusRecord>, Problem> {
@@ -115,22 +118,21 @@ pub struct StartBody {
     target_meeting_type: Option<String>,
     #[serde(default)]
     skip_grace_period: bool,
-    #[serde(default)]
-    requested_by: Option<String>,
 }
 
 /// Starts a migration, or joins the user's waiting one.
 pub async fn start(
+    caller: Caller,
     State(api): State<Api>,
     body: Result<Json<StartBody>, JsonRejection>,
 ) -> Result<(StatusCode, Json<StatusRecord>), Problem> {
+    caller.require(Role::Operator)?;
     let Json(asked) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let user = api.directory.resolve(&parsed::<Identity>(&asked.identity)?).await?;
     let source = asked.source_meeting_type.as_deref().map(parsed).transpose()?.unwrap_or_default();
     let target = asked.target_meeting_type.as_deref().map(parsed).transpose()?.unwrap_or_default();
     let migration = api.engine.migration(source, target)?;
-    let by = asked.requested_by.unwrap_or_else(|| "admin API".to_owned());
-    let start = Start { at_once: asked.skip_grace_period, ..Start::manual(user, migration, by) };
+    let start = Start { at_once: asked.skip_grace_period, ..Start::manual(user, migration, caller.name) };
     match api.engine.start(start).await? {
         Some(enqueued) => {
             let status =
@@ -144,11 +146,13 @@ pub async fn start(
 
 /// Cancels a migration that waits.
 pub async fn cancel(
+    caller: Caller,
     State(api): State<Api>,
     id: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Json<StatusRecord>, Problem> {
+    caller.require(Role::Operator)?;
     let request = find(&api, id).await?;
-    Ok(Json(api.engine.cancel(request.id, "admin API").await?.into()))
+    Ok(Json(api.engine.cancel(request.id, &caller.name).await?.into()))
 }
 
 async fn find(api: &Api, id: Result<Path<Uuid>, PathRejection>) -> Result<MigrationRequest, Problem> {

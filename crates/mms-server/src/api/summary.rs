@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Api;
 use crate::Problem;
+use crate::access::Caller;
 
 /// Users by the state of their newest migration.
 #[derive(Debug, Serialize)]
@@ -16,7 +17,7 @@ pub struct StateCount {
 }
 
 /// All four states, in the order of the summary.
-pub async fn get(State(api): State<Api>) -> Result<Json<Vec<StateCount>>, Problem> {
+pub async fn get(_caller: Caller, State(api): State<Api>) -> Result<Json<Vec<StateCount>>, Problem> {
     let summary = api.engine.summary().await?;
     let count = |state, user_count| StateCount { state, user_count };
     Ok(Json(vec![
