@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, cancel, completions, config, demo, doctor, history, inspect, man, migrate, preview, rollback,
-    sandbox, serve, start, status, token,
+    audit, cancel, completions, config, demo, doctor, event, history, inspect, man, migrate, preview,
+    rollback, sandbox, serve, start, status, token,
 };
 use crate::output::Format;
 
@@ -61,6 +61,8 @@ pub enum Command {
     Rollback(rollback::Arguments),
     /// Cancels a migration that waits.
     Cancel(cancel::Arguments),
+    /// Does what follows from something that happened to a user: a move, a policy, audio conferencing.
+    Event(event::Arguments),
     /// Shows who did what.
     Audit(audit::Arguments),
     /// Makes, lists or revokes tokens of the API.

@@ -381,6 +381,7 @@ pub fn engine_failure(error: EngineError) -> Failure {
     match error {
         EngineError::Store(error) => store_failure(error),
         EngineError::Port(error) => error.into(),
+        error @ EngineError::Unknown(_) => Failure::usage(error.to_string()),
         error @ EngineError::Disabled => Failure::not_allowed(error.to_string()),
         error @ EngineError::NoSuchRequest(_) => Failure::not_found(error.to_string()),
         error @ EngineError::NotAvailable(..) => Failure::failed(error.to_string()),

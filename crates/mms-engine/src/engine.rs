@@ -244,7 +244,8 @@ impl Engine {
     /// There is none, it has ended, or somebody works on it.
     pub async fn cancel(&self, id: RequestId, by: &str) -> Result<MigrationRequest, EngineError> {
         self.hand_back_of_the_dead(id).await?;
-        if self.store.cancel(id, by, self.clock.now()).await? {
+        let message = format!("{}: {by} cancelled the request before it began.", Code::Cancelled);
+        if self.store.cancel(id, &message, self.clock.now()).await? {
             let request = self.request(id).await?;
             self.note(by, "CancelMigration", &request.user.upn, &id.to_string()).await?;
             return Ok(request);

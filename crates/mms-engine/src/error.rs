@@ -1,6 +1,8 @@
 use mms_model::port::StoreError;
 use mms_model::{PortError, RequestId};
 
+use crate::UnknownType;
+
 /// What the engine answers when it cannot do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -10,6 +12,9 @@ pub enum EngineError {
     /// A calendar, a platform or the directory failed.
     #[error(transparent)]
     Port(#[from] PortError),
+    /// There is no such migration here.
+    #[error(transparent)]
+    Unknown(#[from] UnknownType),
     /// Migrations are switched off.
     #[error(
         "MigrationDisabled: migrations are switched off for the tenant: run Set-CsTenantMigrationConfiguration \

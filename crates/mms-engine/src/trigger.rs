@@ -3,13 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mms_model::port::{Enqueue, Enqueued, RequestStore, StoreError};
+use mms_model::port::{Enqueue, Enqueued};
 use mms_model::{Identity, MigrationType, Platform, RequestId, SourceMeetingType, TargetMeetingType, User};
 
-use crate::{Engine, EngineError, audit};
-
-/// The setting that switches migrations on and off.
-pub const MIGRATION_ENABLED: &str = "MeetingMigrationEnabled";
+use crate::{Engine, EngineError, Switch};
 
 /// Why a migration is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +132,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Disabled`] for a manual start while migrations are switched off; the store's.
     pub async fn start(&self, start: Start) -> Result<Option<Enqueued>, EngineError> {
-        if !self.migration_enabled().await? {
+        if !self.is_on(Switch::MeetingMigration).await? {
             return match start.trigger {
                 Trigger::Manual => Err(EngineError::Disabled),
                 Trigger::Automatic => Ok(None),
@@ -158,43 +155,4 @@ impl Engine {
         }
         Ok(Some(enqueued))
     }
-
-    /// As [`migration_enabled`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn migration_enabled(&self) -> Result<bool, EngineError> {
-        Ok(migration_enabled(&*self.store).await?)
-    }
-
-    /// As [`set_migration_enabled`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn set_migration_enabled(&self, enabled: bool, by: &str) -> Result<(), EngineError> {
-        Ok(set_migration_enabled(&*self.store, enabled, by, self.clock.now()).await?)
-    }
-}
-
-/// Whether migrations are switched on; they are unless somebody switched them off.
-///
-/// # Errors
-/// The store's.
-pub async fn migration_enabled(store: &dyn RequestStore) -> Result<bool, StoreError> {
-    Ok(store.setting(MIGRATION_ENABLED).await?.is_none_or(|value| value != "false"))
-}
-
-/// Switches migrations on or off.
-///
-/// # Errors
-/// The store's.
-pub async fn set_migration_enabled(
-    store: &dyn RequestStore,
-    enabled: bool,
-    by: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let value = if enabled { "true" } else { "false" };
-    store.set_setting(MIGRATION_ENABLED, value).await?;
-    audit(store, by, "ChangeSetting", MIGRATION_ENABLED, value, now).await
 }

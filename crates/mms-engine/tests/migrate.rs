@@ -6,7 +6,10 @@ mod world;
 
 use std::sync::Arc;
 
-use mms_engine::{EngineError, EngineSettings, RollbackSelection, Start};
+use mms_engine::{
+    AudioConferencing, EngineError, EngineSettings, Event, Happened, RollbackSelection, Start, Switch,
+};
+use mms_model::port::Enqueued;
 use mms_model::{Address, AttendeeChoice, Code, IdentityMap, IdentityMapRow, MeetingOutcome, State, User};
 use world::*;
 
@@ -266,10 +269,10 @@ async fn a_rollback_restores_keeps_later_edits_and_tells_once() {
 async fn a_start_is_refused_while_migrations_are_off_and_joins_while_one_waits() {
     let world = World::new();
     let (_folder, engine) = setup(&world, EngineSettings::default()).await;
-    engine.set_migration_enabled(false, "ada").await.unwrap();
+    engine.set_switch(Switch::MeetingMigration, false, "ada").await.unwrap();
     let asked = Start::manual(user(1), migration("SfbToTeams"), "admin");
     assert!(matches!(engine.start(asked.clone()).await, Err(EngineError::Disabled)));
-    engine.set_migration_enabled(true, "ada").await.unwrap();
+    engine.set_switch(Switch::MeetingMigration, true, "ada").await.unwrap();
     let first = engine.start(asked.clone()).await.unwrap().unwrap();
     let joined = engine.start(Start { migration: migration("ToSameType"), ..asked }).await.unwrap().unwrap();
     assert_eq!(joined.request().id, first.request().id);
@@ -412,6 +415,31 @@ async fn a_rollback_does_not_count_what_was_never_written() {
 }
 
 #[tokio::test]
+async fn events_join_refuse_or_do_nothing() {
+    let world = World::new();
+    let (_folder, engine) = setup(&world, EngineSettings::default()).await;
+    let changed = |change| Event::AudioConferencingChanged { change, third_party: false };
+    let enabled = engine.happened(user(1), changed(AudioConferencing::Enabled), "watcher").await.unwrap();
+    let Happened::Asked(Enqueued::New(request)) = enabled else { panic!("{enabled:?}") };
+    assert_eq!(request.migration.to_string(), "ToSameType");
+    let again = engine.happened(user(1), changed(AudioConferencing::BridgeChanged), "watcher").await.unwrap();
+    assert!(matches!(again, Happened::Asked(Enqueued::Joined(joined)) if joined.id == request.id));
+    let moved = engine.happened(user(1), Event::MovedToCloud, "watcher").await.unwrap_err();
+    assert!(moved.to_string().contains("Teams is not configured"), "{moved}");
+    let back = engine.happened(user(2), Event::MovedOnPremises, "watcher").await.unwrap();
+    let Happened::Refused(refused) = back else { panic!("{back:?}") };
+    assert_eq!(refused.state, State::Failed);
+    assert!(refused.last_message.starts_with("MovedOnPremises: "), "{}", refused.last_message);
+    engine.set_switch(Switch::AutomaticMigration, false, "ada").await.unwrap();
+    let off = engine.happened(user(3), changed(AudioConferencing::BridgeChanged), "watcher").await.unwrap();
+    assert!(matches!(off, Happened::Nothing(why) if why.contains("AutomaticallyMigrateUserMeetings")));
+    engine.set_switch(Switch::AutomaticMigration, true, "ada").await.unwrap();
+    engine.set_switch(Switch::MeetingMigration, false, "ada").await.unwrap();
+    let off = engine.happened(user(3), changed(AudioConferencing::Disabled), "watcher").await.unwrap();
+    assert!(matches!(off, Happened::Nothing(why) if why.contains("MeetingMigrationEnabled")));
+}
+
+#[tokio::test]
 async fn who_did_what_is_noted_once() {
     let world = World::new();
     world.add("a", "MASTER zoom:1 x", &[A]);
@@ -421,7 +449,7 @@ async fn who_did_what_is_noted_once() {
     engine.rollback(id, &RollbackSelection::All, "ada").await.unwrap();
     let next = start(&engine, "AllToJitsi").await;
     engine.cancel(next, "ben").await.unwrap();
-    engine.set_migration_enabled(false, "ada").await.unwrap();
+    engine.set_switch(Switch::MeetingMigration, false, "ada").await.unwrap();
     let trail = engine.audit_trail(None, 9).await.unwrap();
     let actions: Vec<_> = trail.iter().rev().map(|(_, e)| (e.action.as_str(), e.actor.as_str())).collect();
     assert_eq!(

@@ -100,6 +100,8 @@ codes! {
     StoreError,
     /// An administrator cancelled the request.
     Cancelled,
+    /// The user moved from the cloud back to a server on premises, where there is nothing to migrate to.
+    MovedOnPremises,
 }
 
 impl fmt::Display for Code {

@@ -9,6 +9,7 @@
 //! | `GET /api/v1/requests/{id}` | one migration |
 //! | `POST /api/v1/requests/{id}/cancel` | cancels one that waits |
 //! | `GET /api/v1/summary` | users by state |
+//! | `POST /api/v1/events` | does what follows from something that happened to a user |
 //! | `GET /api/v1/audit` | who did what; `limit`, `before` |
 //! | `GET`, `PUT /api/v1/settings` | whether migrations are enabled |
 //!

@@ -64,6 +64,7 @@ impl From<EngineError> for Problem {
         match error {
             EngineError::Store(error) => error.into(),
             EngineError::Port(error) => error.into(),
+            EngineError::Unknown(error) => error.into(),
             EngineError::Disabled => {
                 Self::new(StatusCode::FORBIDDEN, Code::MigrationDisabled.name(), error.to_string())
             }

@@ -11,8 +11,8 @@ use mms_model::port::{
     RequestStore, SecretDigest, StoreError, TokenStore, UndoEntry,
 };
 use mms_model::{
-    Address, ApiToken, Attempt, AuditEntry, Code, Counts, EventId, MeetingRecord, MigrationRequest,
-    RequestId, State, Summary, Transition,
+    Address, ApiToken, Attempt, AuditEntry, Counts, EventId, MeetingRecord, MigrationRequest, RequestId,
+    State, Summary, Transition,
 };
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
@@ -544,12 +544,11 @@ impl RequestStore for SqliteStore {
         self.commit(transaction).await
     }
 
-    async fn cancel(&self, id: RequestId, by: &str, now: Timestamp) -> Result<bool, StoreError> {
-        let message = format!("{}: {by} cancelled the request before it began.", Code::Cancelled);
+    async fn cancel(&self, id: RequestId, message: &str, now: Timestamp) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let cancelled = sqlx::query(sql::CANCEL)
             .bind(id.to_string())
-            .bind(&message)
+            .bind(message)
             .bind(micros(now))
             .execute(&mut *transaction)
             .await
@@ -557,7 +556,7 @@ impl RequestStore for SqliteStore {
             .rows_affected()
             > 0;
         if cancelled {
-            self.transition(&mut transaction, id, now, &message).await?;
+            self.transition(&mut transaction, id, now, message).await?;
         }
         self.commit(transaction).await?;
         Ok(cancelled)

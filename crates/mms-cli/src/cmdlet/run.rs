@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::str::FromStr;
 
 use clap::ValueEnum;
+use mms_engine::UpgradeMode;
 use mms_model::{Identity, SourceMeetingType, TargetMeetingType};
 
 use crate::arguments::{Command, Global};
 use crate::cmdlet::help;
 use crate::cmdlet::parse::{Line, parse};
 use crate::cmdlet::table::{self, Cmdlet, Verb};
-use crate::commands::{config, history, preview, start, status};
+use crate::commands::{config, event, history, preview, start, status};
 use crate::dates::{self, Bound};
 use crate::failure::Failure;
 use crate::nearest::nearest;
@@ -51,9 +52,6 @@ pub fn translate(mut global: Global, words: &[OsString], natives: &[&str]) -> Re
         return Err(Failure::usage("no command is given: see `mms --help`"));
     };
     let Some(cmdlet) = table::find(name) else { return Err(unknown(name, natives)) };
-    if let Verb::NotYet(reason) = cmdlet.verb {
-        return Err(Failure::failed(format!("{} is not available in this version: {reason}", cmdlet.name)));
-    }
     let line = parse(cmdlet, rest).map_err(Failure::usage)?;
     if let Some(config) = &line.config {
         global.config = Some(config.into());
@@ -96,18 +94,21 @@ fn action(cmdlet: &Cmdlet, line: &Line) -> Result<Action, Failure> {
             meetings: false,
         })),
         Verb::Start => start_or_preview(line),
-        Verb::GetTenantConfiguration => {
-            check_global(line)?;
-            let shown = line.text("Filter").is_none_or(|pattern| wildcard(pattern, "Global"));
-            if !shown {
-                return Ok(Action::Print(String::new()));
-            }
-            run(tenant(None))
-        }
-        Verb::SetTenantConfiguration => set_tenant(line),
-        // Told apart before the line is read.
-        Verb::NotYet(reason) => Err(Failure::failed(reason)),
+        Verb::GetTenantConfiguration => shown(line, tenant(None)),
+        Verb::SetTenantConfiguration => set_switch(line, "MeetingMigrationEnabled", tenant),
+        Verb::GetDialInSettings => shown(line, dial_in(None)),
+        Verb::SetDialInSettings => set_switch(line, "AutomaticallyMigrateUserMeetings", dial_in),
+        Verb::GrantUpgradePolicy => grant_upgrade_policy(line),
     }
+}
+
+/// The one configuration, where it is asked for.
+fn shown(line: &Line, command: Command) -> Result<Action, Failure> {
+    check_global(line)?;
+    if line.text("Filter").is_none_or(|pattern| wildcard(pattern, "Global")) {
+        return Ok(Action::Run(Box::new(command), None));
+    }
+    Ok(Action::Print(String::new()))
 }
 
 fn start_or_preview(line: &Line) -> Result<Action, Failure> {
@@ -124,28 +125,65 @@ fn start_or_preview(line: &Line) -> Result<Action, Failure> {
     Ok(Action::Run(Box::new(command), line.is_on("Confirm").then_some(question)))
 }
 
-fn set_tenant(line: &Line) -> Result<Action, Failure> {
+fn set_switch(line: &Line, name: &str, command: fn(Option<bool>) -> Command) -> Result<Action, Failure> {
     check_global(line)?;
     if line.text("Instance").is_some() {
         return Err(Failure::usage(
             "-Instance takes an object from the pipeline: only the PowerShell module has one",
         ));
     }
-    let Some(enabled) = line.boolean("MeetingMigrationEnabled") else {
-        return Err(Failure::usage("nothing is to be set: give -MeetingMigrationEnabled true or false"));
+    let Some(on) = line.boolean(name) else {
+        return Err(Failure::usage(format!("nothing is to be set: give -{name} true or false")));
     };
-    let what = if enabled { "True" } else { "False" };
+    let what = if on { "True" } else { "False" };
     if line.is_on("WhatIf") {
-        return Ok(Action::Print(format!(
-            "What if: MeetingMigrationEnabled of Global would be set to {what}.\n"
-        )));
+        return Ok(Action::Print(format!("What if: {name} of Global would be set to {what}.\n")));
     }
-    let question = format!("Set MeetingMigrationEnabled of Global to {what}?");
-    Ok(Action::Run(Box::new(tenant(Some(enabled))), line.is_on("Confirm").then_some(question)))
+    let question = format!("Set {name} of Global to {what}?");
+    Ok(Action::Run(Box::new(command(Some(on))), line.is_on("Confirm").then_some(question)))
 }
 
 fn tenant(meeting_migration_enabled: Option<bool>) -> Command {
     Command::Config(config::Arguments { action: config::Action::Tenant { meeting_migration_enabled } })
+}
+
+fn dial_in(automatically_migrate_user_meetings: Option<bool>) -> Command {
+    let action = config::Action::DialIn { automatically_migrate_user_meetings };
+    Command::Config(config::Arguments { action })
+}
+
+fn grant_upgrade_policy(line: &Line) -> Result<Action, Failure> {
+    let policy = line.text("PolicyName").ok_or_else(|| {
+        Failure::usage("-PolicyName is missing: which policy was granted, such as UpgradeToTeams?")
+    })?;
+    policy.parse::<UpgradeMode>().map_err(|problem| Failure::usage(format!("-PolicyName: {problem}")))?;
+    let identity: Option<Identity> = value(line, "Identity")?;
+    if line.is_on("Global") {
+        return match identity {
+            Some(_) => {
+                Err(Failure::usage("-Global is for the whole tenant: leave the Identity out, or -Global"))
+            }
+            None => Ok(Action::Print(
+                "A policy that is granted to the whole tenant starts no migrations.\n".to_owned(),
+            )),
+        };
+    }
+    let identity =
+        identity.ok_or_else(|| Failure::usage("-Identity is missing: to whom was the policy granted?"))?;
+    if line.is_on("WhatIf") {
+        return Ok(Action::Print(format!(
+            "What if: {identity} would be taken to have the policy {policy}.\n"
+        )));
+    }
+    let question = format!("Take {identity} to have the policy {policy}, and start what follows?");
+    let command = Command::Event(event::Arguments {
+        event: "UpgradePolicyGranted".to_owned(),
+        identity,
+        policy: Some(policy.to_owned()),
+        migrate_meetings_to_teams: line.boolean("MigrateMeetingsToTeams"),
+        third_party_provider: false,
+    });
+    Ok(Action::Run(Box::new(command), line.is_on("Confirm").then_some(question)))
 }
 
 fn check_global(line: &Line) -> Result<(), Failure> {
@@ -246,7 +284,29 @@ mod tests {
         assert_eq!(exit(&["Get-CsTenantMigrationConfiguration", "Global"]), Ok(()));
         assert_eq!(exit(&["Get-CsTenantMigrationConfiguration", "Other"]), Err(Exit::NotFound));
         assert_eq!(exit(&["Set-CsTenantMigrationConfiguration"]), Err(Exit::Usage));
-        assert_eq!(exit(&["Grant-CsTeamsUpgradePolicy", "x"]), Err(Exit::Failed));
+        assert_eq!(exit(&["Set-CsOnlineDialInConferencingTenantSettings"]), Err(Exit::Usage));
+        assert_eq!(exit(&["Get-CsOnlineDialInConferencingTenantSettings", "Other"]), Err(Exit::NotFound));
+    }
+
+    #[test]
+    fn a_policy_is_granted_to_somebody_or_to_all() {
+        let it = |words: &[&str]| translated(&[&["Grant-CsTeamsUpgradePolicy"], words].concat());
+        let line = ["a@b.test", "-PolicyName", "UpgradeToTeams", "-MigrateMeetingsToTeams", "$false"];
+        let Action::Run(command, None) = it(&line).unwrap().action else { panic!("a command") };
+        let Command::Event(arguments) = *command else { panic!("an event") };
+        assert_eq!(
+            (arguments.policy.as_deref(), arguments.migrate_meetings_to_teams),
+            (Some("UpgradeToTeams"), Some(false))
+        );
+        assert!(matches!(it(&["-Global", "-PolicyName", "Islands"]).unwrap().action, Action::Print(_)));
+        for wrong in [
+            &["a@b.test"][..],
+            &["-PolicyName", "UpgradeToTeams"],
+            &["a@b.test", "-PolicyName", "Teams"],
+            &["a@b.test", "-Global", "-PolicyName", "UpgradeToTeams"],
+        ] {
+            assert!(it(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -61,8 +61,12 @@ pub enum Verb {
     GetTenantConfiguration,
     /// `mms config tenant --meeting-migration-enabled`
     SetTenantConfiguration,
-    /// Not in this version; says what is missing.
-    NotYet(&'static str),
+    /// `mms config dial-in`
+    GetDialInSettings,
+    /// `mms config dial-in --automatically-migrate-user-meetings`
+    SetDialInSettings,
+    /// `mms event UpgradePolicyGranted`
+    GrantUpgradePolicy,
 }
 
 /// One cmdlet.
@@ -197,24 +201,55 @@ pub const CMDLETS: &[Cmdlet] = &[
         name: "Get-CsOnlineDialInConferencingTenantSettings",
         aliases: &[],
         synopsis: "Shows the tenant's dial-in settings.",
-        verb: Verb::NotYet("dial-in settings come with Microsoft's systems"),
-        parameters: &[],
+        verb: Verb::GetDialInSettings,
+        parameters: &[
+            positional("Identity", false, "The settings; there are none but Global."),
+            named("Filter", Kind::Text, "A wildcard pattern for the Identity."),
+            named("LocalStore", Kind::Switch, "Accepted; there is one store."),
+            named("Tenant", Kind::Guid, "Accepted; there is one tenant."),
+        ],
     },
     Cmdlet {
         name: "Set-CsOnlineDialInConferencingTenantSettings",
         aliases: &[],
         synopsis: "Changes the tenant's dial-in settings.",
-        verb: Verb::NotYet("dial-in settings come with Microsoft's systems"),
-        parameters: &[],
+        verb: Verb::SetDialInSettings,
+        parameters: &[
+            positional("Identity", false, "The settings; there are none but Global."),
+            named(
+                "AutomaticallyMigrateUserMeetings",
+                Kind::Boolean,
+                "Whether a change of a user's audio conferencing refreshes their meetings.",
+            ),
+            named("Instance", Kind::Text, "An object from the pipeline; only the PowerShell module has one."),
+            named("Tenant", Kind::Guid, "Accepted; there is one tenant."),
+            named("Force", Kind::Switch, "Accepted; there is nothing to force."),
+            WHAT_IF,
+            CONFIRM,
+        ],
     },
     Cmdlet {
         name: "Grant-CsTeamsUpgradePolicy",
         aliases: &[],
         synopsis: "Records that an upgrade policy was granted, which may start a migration.",
-        verb: Verb::NotYet(
-            "upgrade policies come with Microsoft's systems; start the user with Start-CsExMeetingMigration",
-        ),
-        parameters: &[],
+        verb: Verb::GrantUpgradePolicy,
+        parameters: &[
+            positional("Identity", false, IDENTITY),
+            named(
+                "PolicyName",
+                Kind::Text,
+                "The policy, such as UpgradeToTeams or SfBWithTeamsCollabAndMeetings.",
+            ),
+            named(
+                "MigrateMeetingsToTeams",
+                Kind::Boolean,
+                "Whether the user's meetings go along; $true unless it is said.",
+            ),
+            named("Global", Kind::Switch, "Granted to the whole tenant, which starts no migrations."),
+            named("Tenant", Kind::Guid, "Accepted; there is one tenant."),
+            WHAT_IF,
+            CONFIRM,
+        ],
     },
 ];
 

@@ -1,10 +1,10 @@
-//! `mms config check|show|init|path|tenant`
+//! `mms config check|show|init|path|tenant|dial-in`
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use mms_engine::{MIGRATION_ENABLED, migration_enabled, set_migration_enabled};
+use mms_engine::Switch;
 use mms_model::{Clock as _, SystemClock};
 
 use crate::config::{self, DirectoryKind, example::EXAMPLE, locate, show};
@@ -42,6 +42,12 @@ pub enum Action {
         #[arg(long, value_name = "BOOLEAN")]
         meeting_migration_enabled: Option<bool>,
     },
+    /// Shows or changes the tenant's dial-in settings.
+    DialIn {
+        /// Whether a change of a user's audio conferencing refreshes their meetings.
+        #[arg(long, value_name = "BOOLEAN")]
+        automatically_migrate_user_meetings: Option<bool>,
+    },
 }
 
 /// Does it.
@@ -54,7 +60,24 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         Action::Show => show_effective(context),
         Action::Init { file } => init(file),
         Action::Path => path(context),
-        Action::Tenant { meeting_migration_enabled } => tenant(context, *meeting_migration_enabled).await,
+        Action::Tenant { meeting_migration_enabled } => {
+            switch(
+                context,
+                Switch::MeetingMigration,
+                &["Identity", "MeetingMigrationEnabled"],
+                *meeting_migration_enabled,
+            )
+            .await
+        }
+        Action::DialIn { automatically_migrate_user_meetings: on } => {
+            switch(
+                context,
+                Switch::AutomaticMigration,
+                &["Identity", "AutomaticallyMigrateUserMeetings"],
+                *on,
+            )
+            .await
+        }
     }
 }
 
@@ -170,15 +193,21 @@ fn init(file: &Path) -> Result<(), Failure> {
     print_text(&format!("{shown} is written: edit it, then run `mms config check` and `mms doctor`\n"))
 }
 
-async fn tenant(context: &Context, enable: Option<bool>) -> Result<(), Failure> {
+/// Shows a switch of the tenant's, or changes it.
+async fn switch(
+    context: &Context,
+    switch: Switch,
+    columns: &'static [&'static str],
+    on: Option<bool>,
+) -> Result<(), Failure> {
     let store = wiring::store(&context.config()?).await?;
-    if let Some(enable) = enable {
+    if let Some(on) = on {
         let by = administrator();
-        let changed = set_migration_enabled(store.as_ref(), enable, &by, SystemClock.now());
+        let changed = switch.set(store.as_ref(), on, &by, SystemClock.now());
         return changed.await.map_err(wiring::store_failure);
     }
-    let enabled = migration_enabled(store.as_ref()).await.map_err(wiring::store_failure)?;
-    let mut rows = Rows::new(&["Identity", MIGRATION_ENABLED]);
-    rows.push(vec![Value::text("Global"), Value::Boolean(enabled)]);
+    let is_on = switch.is_on(store.as_ref()).await.map_err(wiring::store_failure)?;
+    let mut rows = Rows::new(columns);
+    rows.push(vec![Value::text("Global"), Value::Boolean(is_on)]);
     context.output.print(&rows, Format::List, "")
 }

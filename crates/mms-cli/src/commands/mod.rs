@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+pub mod event;
 pub mod history;
 pub mod inspect;
 pub mod man;

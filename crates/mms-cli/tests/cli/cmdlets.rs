@@ -47,12 +47,48 @@ fn wrong_lines_are_usage_errors_in_one_line() {
         assert!(run.err.contains(told), "{line:?}: {}", run.err);
         assert_eq!(run.err.lines().count(), 1, "{}", run.err);
     }
+    let grant =
+        |more: &[&str]| it.mms(&[&["Grant-CsTeamsUpgradePolicy", "alice@example.test"], more].concat());
+    assert!(grant(&["-PolicyName", "Teams"]).ends(2).err.contains("UpgradeToTeams"));
+    let unconfigured = grant(&["-PolicyName", "UpgradeToTeams"]).ends(2);
     assert!(
-        it.mms(&["Grant-CsTeamsUpgradePolicy", "x"]).ends(1).err.contains("not available in this version")
+        unconfigured.err.starts_with("mms: PlatformNotConfigured: the platform Teams is not configured"),
+        "{}",
+        unconfigured.err
     );
+    let nothing =
+        grant(&["-PolicyName", "UpgradeToTeams", "-MigrateMeetingsToTeams", "$false", "-o", "json"]);
+    assert_eq!(nothing.ends(0).json()[0]["Outcome"], "Nothing");
     let silent =
         it.mms(&["Get-CsMmsStatus", "-Identity", "nobody@example.test", "-ErrorAction", "SilentlyContinue"]);
     assert_eq!(silent.ends(3).err, "");
+}
+
+#[test]
+fn a_change_of_audio_conferencing_refreshes_meetings_unless_that_is_switched_off() {
+    let it = Installation::new();
+    let event = ["event", "BridgeChanged", "alice@example.test", "-o", "json"];
+    let started = it.mms(&event).ends(0).json();
+    assert_eq!(
+        (&started[0]["Outcome"], &started[0]["MigrationType"]),
+        (&"Started".into(), &"ToSameType".into())
+    );
+    assert_eq!(it.mms(&event).ends(0).json()[0]["Outcome"], "Joined");
+    let settings =
+        ["Set-CsOnlineDialInConferencingTenantSettings", "-AutomaticallyMigrateUserMeetings", "$false"];
+    it.mms(&settings).ends(0);
+    let shown = it.mms(&["Get-CsOnlineDialInConferencingTenantSettings", "-o", "json"]).ends(0).json();
+    assert_eq!(shown[0]["AutomaticallyMigrateUserMeetings"], false);
+    let off = it.mms(&event).ends(0).json();
+    assert_eq!(off[0]["Outcome"], "Nothing");
+    assert!(off[0]["Reason"].as_str().unwrap().contains("AutomaticallyMigrateUserMeetings"));
+    let back = it.mms(&["event", "movedonpremises", "bob@example.test", "-o", "json"]).ends(0).json();
+    assert_eq!(back[0]["Outcome"], "Refused");
+    let failed = it.mms(&["status", "bob@example.test", "-o", "json"]).ends(0).json();
+    assert_eq!(failed[0]["State"], "Failed");
+    assert!(failed[0]["LastMessage"].as_str().unwrap().starts_with("MovedOnPremises: "));
+    let wrong = it.mms(&["event", "BridgeChanged", "bob@example.test", "--policy", "Islands"]).ends(2);
+    assert!(wrong.err.contains("belongs to another event"), "{}", wrong.err);
 }
 
 #[test]

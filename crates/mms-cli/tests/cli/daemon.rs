@@ -206,6 +206,42 @@ fn a_token_may_what_its_role_may_and_the_trail_says_who_did_it() {
 }
 
 #[test]
+fn events_come_in_over_the_network() {
+    let it = Installation::new();
+    let network = Network::configure(&it);
+    let (viewer, watcher) = (token(&it, &["reader"]), token(&it, &["watcher", "--role", "operator"]));
+    let admin = token(&it, &["ops", "--role", "admin"]);
+    let _daemon = Daemon::start(&it);
+    let event = r#"{"Event":"BridgeChanged","Identity":"alice@example.test"}"#;
+    assert_eq!(network.ask(&viewer, "POST", "/api/v1/events", event).0, 403);
+    let (status, outcome) = network.ask(&watcher, "POST", "/api/v1/events", event);
+    assert_eq!((status, &outcome["Outcome"]), (200, &"Started".into()), "{outcome}");
+    let id = outcome["CorrelationId"].as_str().unwrap();
+    let (_, record) = network.ask(&viewer, "GET", &format!("/api/v1/requests/{id}"), "");
+    assert_eq!(record["MigrationType"], "ToSameType");
+    for (wrong, status, told) in [
+        (r#"{"Event":"Moved","Identity":"alice@example.test"}"#, 400, "MovedToCloud"),
+        (r#"{"Event":"BridgeChanged","Identity":"nobody@example.test"}"#, 404, "nobody"),
+        (r#"{"Event":"UpgradePolicyGranted","Identity":"alice@example.test"}"#, 400, "policy is missing"),
+        (r#"{"Event":"MovedToCloud","Identity":"bob@example.test"}"#, 422, "Teams is not configured"),
+        (r#"{"Event":"BridgeChanged","Identity":"bob@example.test","Extra":1}"#, 400, "Extra"),
+        (r#"{"Event":"#, 400, ""),
+    ] {
+        let (answered, problem) = network.ask(&watcher, "POST", "/api/v1/events", wrong);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(answered == status && detail.contains(told), "{wrong}: {answered} {problem}");
+    }
+    let off = r#"{"AutomaticallyMigrateUserMeetings":false}"#;
+    let (status, settings) = network.ask(&admin, "PUT", "/api/v1/settings", off);
+    assert_eq!(
+        (status, &settings["AutomaticallyMigrateUserMeetings"], &settings["MeetingMigrationEnabled"]),
+        (200, &false.into(), &true.into())
+    );
+    let (_, outcome) = network.ask(&watcher, "POST", "/api/v1/events", event);
+    assert_eq!(outcome["Outcome"], "Nothing", "{outcome}");
+}
+
+#[test]
 fn a_token_that_is_revoked_or_expired_holds_no_more() {
     let it = Installation::new();
     let network = Network::configure(&it);

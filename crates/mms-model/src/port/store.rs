@@ -261,8 +261,9 @@ pub trait RequestStore: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Cancels a pending request; false where it is not pending any more.
-    async fn cancel(&self, id: RequestId, by: &str, now: Timestamp) -> Result<bool, StoreError>;
+    /// Ends a pending request as failed, before it begins (again), with this last message; false where it is not pending
+    /// any more.
+    async fn cancel(&self, id: RequestId, message: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// When the next pending request falls due.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;

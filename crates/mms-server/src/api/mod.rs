@@ -1,6 +1,7 @@
 //! The routes; a file for each thing that they are about.
 
 mod audit;
+mod events;
 mod health;
 mod requests;
 mod settings;
@@ -31,6 +32,7 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/api/v1/requests/{id}", get(requests::one))
         .route("/api/v1/requests/{id}/cancel", post(requests::cancel))
         .route("/api/v1/summary", get(summary::get))
+        .route("/api/v1/events", post(events::post))
         .route("/api/v1/audit", get(audit::list))
         .route("/api/v1/settings", get(settings::get).put(settings::put))
         .layer(DefaultBodyLimit::max(64 * 1024))

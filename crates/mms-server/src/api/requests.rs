@@ -160,7 +160,7 @@ async fn find(api: &Api, id: Result<Path<Uuid>, PathRejection>) -> Result<Migrat
     Ok(api.engine.request(RequestId(id)).await?)
 }
 
-fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, Problem>
+pub(super) fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, Problem>
 where
     T::Err: std::fmt::Display,
 {
