@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, cancel, completions, config, demo, doctor, event, history, inspect, man, migrate, preview,
+    audit, backup, cancel, completions, config, demo, doctor, event, history, inspect, man, migrate, preview,
     rollback, sandbox, serve, start, status, token,
 };
 use crate::output::Format;
@@ -65,6 +65,8 @@ pub enum Command {
     Event(event::Arguments),
     /// Shows who did what.
     Audit(audit::Arguments),
+    /// Copies the store to a file, while the daemon runs.
+    Backup(backup::Arguments),
     /// Makes, lists or revokes tokens of the API.
     Token(token::Arguments),
     /// Checks, shows or writes the configuration.

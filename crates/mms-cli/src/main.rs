@@ -128,6 +128,7 @@ async fn command_run(context: &Context, command: Command) -> Result<(), Failure>
         Command::Preview(arguments) => commands::preview::run(context, &arguments).await,
         Command::Rollback(arguments) => commands::rollback::run(context, &arguments).await,
         Command::Cancel(arguments) => commands::cancel::run(context, &arguments).await,
+        Command::Backup(arguments) => commands::backup::run(context, &arguments).await,
         Command::Event(arguments) => commands::event::run(context, &arguments).await,
         Command::Audit(arguments) => commands::audit::run(context, &arguments).await,
         Command::Token(arguments) => commands::token::run(context, &arguments).await,

@@ -139,6 +139,15 @@ pub async fn tokens(config: &Config) -> Result<(Arc<dyn RequestStore>, Arc<dyn T
     Ok((Arc::clone(&store) as _, store))
 }
 
+/// Writes a copy of the store to a new file.
+///
+/// # Errors
+/// There is no store, or the file cannot be written.
+pub async fn back_up(config: &Config, to: &Path) -> Result<(), Failure> {
+    let store = SqliteStore::open(&config.store_path(), Access::ReadOnly).await.map_err(store_failure)?;
+    store.back_up(to).await.map_err(store_failure)
+}
+
 async fn open_store(config: &Config, access: Access) -> Result<Arc<SqliteStore>, Failure> {
     let path = config.store_path();
     if let Some(folder) = path.parent() {

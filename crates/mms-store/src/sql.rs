@@ -160,6 +160,8 @@ pub(crate) const TOKENS: &str = "SELECT * FROM api_token ORDER BY created DESC, 
 pub(crate) const REVOKE_TOKEN: &str =
     "UPDATE api_token SET revoked = $2 WHERE (name = $1 OR id = $1) AND revoked IS NULL RETURNING *";
 
+pub(crate) const BACK_UP: &str = "VACUUM INTO $1";
+
 pub(crate) const SETTING: &str = "SELECT value FROM setting WHERE name = $1";
 pub(crate) const SET_SETTING: &str = "INSERT INTO setting (name, value) VALUES ($1, $2)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";

@@ -102,6 +102,31 @@ impl SqliteStore {
         Ok(store)
     }
 
+    /// Writes all that is kept, as of one moment, to a new file with mode 0600, while others go on working.
+    ///
+    /// # Errors
+    /// The file is there already or cannot be written; what the database says.
+    pub async fn back_up(&self, to: &Path) -> Result<(), StoreError> {
+        let unwritable = |error: &dyn std::fmt::Display| {
+            StoreError::Database(format!(
+                "the backup {} cannot be written: {error}; name a file that is not there yet, in a folder with room for it",
+                to.display()
+            ))
+        };
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(to).map_err(|error| unwritable(&error))?;
+        let name = to.to_str().ok_or_else(|| unwritable(&"its name is not UTF-8"))?;
+        if let Err(error) = sqlx::query(sql::BACK_UP).bind(name).execute(&self.read).await {
+            // A part of a backup would be taken for one.
+            let _ = std::fs::remove_file(to);
+            return Err(unwritable(&error));
+        }
+        Ok(())
+    }
+
     /// Closes the store's connections.
     pub async fn close(self) {
         self.read.close().await;

@@ -33,6 +33,24 @@ async fn tokens_conform() {
 }
 
 #[tokio::test]
+async fn a_backup_holds_what_was_answered_and_is_private() {
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup's.db");
+    let store = SqliteStore::open(&folder.path().join("mms.db"), Access::Daemon).await.unwrap();
+    store.set_setting("x", "before").await.unwrap();
+    let reader = SqliteStore::open(&folder.path().join("mms.db"), Access::ReadOnly).await.unwrap();
+    reader.back_up(&backup).await.unwrap();
+    store.set_setting("x", "after").await.unwrap();
+    let restored = SqliteStore::open(&backup, Access::Command).await.unwrap();
+    assert_eq!(restored.setting("x").await.unwrap().as_deref(), Some("before"));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&backup).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let again = reader.back_up(&backup).await.unwrap_err().to_string();
+    assert!(again.contains("backup's.db") && again.contains("not there yet"), "{again}");
+    assert!(reader.back_up(&folder.path().join("no/x.db")).await.is_err());
+}
+
+#[tokio::test]
 async fn a_second_daemon_is_refused_and_commands_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mms.db");

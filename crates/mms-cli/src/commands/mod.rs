@@ -1,6 +1,7 @@
 //! The commands: in each file its arguments and what it does.
 
 pub mod audit;
+pub mod backup;
 pub mod cancel;
 pub mod completions;
 pub mod config;

@@ -313,6 +313,30 @@ fn a_daemon_goes_on_when_nobody_reads_its_log() {
 }
 
 #[test]
+fn a_store_is_backed_up_beside_a_daemon_and_restored() {
+    let it = Installation::new();
+    it.invite("alice", "a.ics", &invite("uid-1", "alice@example.test", "Weekly sync"));
+    let early = it.mms(&["backup", "early.db"]).ends(1);
+    assert!(early.err.contains("no store"), "{}", early.err);
+    let daemon = Daemon::start(&it);
+    it.mms(&["start", "alice@example.test", "--to", "Jitsi", "--now"]).ends(0);
+    until(|| it.mms(&["status", "--summary"]).ends(0).out.contains("Succeeded          1"));
+    it.mms(&["backup", "backup.db"]).ends(0);
+    assert!(it.mms(&["backup", "backup.db"]).ends(1).err.contains("backup.db"));
+    drop(daemon);
+    for file in std::fs::read_dir(it.path("state")).unwrap() {
+        let path = file.unwrap().path();
+        if path.to_string_lossy().contains("mms.db") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    std::fs::copy(it.path("backup.db"), it.path("state/mms.db")).unwrap();
+    let records = it.mms(&["status", "-o", "json"]).ends(0).json();
+    assert_eq!((records.as_array().unwrap().len(), &records[0]["State"]), (1, &"Succeeded".into()));
+    it.mms(&["rollback", "alice@example.test"]).ends(0);
+}
+
+#[test]
 fn a_daemon_forgets_what_is_past_retention() {
     let it = Installation::new();
     it.invite("alice", "a.ics", &invite("uid-1", "alice@example.test", "Weekly sync"));
