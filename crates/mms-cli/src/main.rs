@@ -8,6 +8,7 @@ mod cmdlet;
 mod commands;
 mod config;
 mod context;
+mod daemon;
 mod dates;
 mod diff;
 mod failure;

@@ -173,6 +173,7 @@ async fn one_request_of_a_user_at_a_time(store: &dyn RequestStore) {
     assert_eq!(first.state, State::InProgress);
     assert!(matches!(store.enqueue(trigger(2, 1, 1, 0)).await.unwrap(), Enqueued::New(_)));
     store.enqueue(trigger(3, 2, 2, 0)).await.unwrap();
+    assert_eq!(store.pending_before(at(2)).await.unwrap(), 1, "one is in progress, one due at the instant");
     assert_eq!(claim(store, 3).await.unwrap().0.user.id, Uuid::from_u128(2));
     assert!(claim(store, 3).await.is_none());
     assert!(store.claim_request(RequestId(Uuid::from_u128(2)), "w", at(3), LEASE).await.unwrap().is_none());

@@ -79,6 +79,7 @@ pub(crate) const CANCEL: &str = "UPDATE request SET state = 'Failed', last_messa
 pub(crate) const NEXT_DUE: &str = "SELECT min(at) FROM (
     SELECT min(due) AS at FROM request WHERE state = 'Pending'
     UNION ALL SELECT min(lease_until) FROM request WHERE lease_until IS NOT NULL) AS waits";
+pub(crate) const PENDING_BEFORE: &str = "SELECT count(*) FROM request WHERE state = 'Pending' AND due < $1";
 pub(crate) const SUMMARY: &str =
     "SELECT state, count(*) AS users FROM request WHERE newest = 1 GROUP BY state";
 pub(crate) const TRANSITIONS: &str =

@@ -593,6 +593,15 @@ impl RequestStore for SqliteStore {
         at.map(instant).transpose()
     }
 
+    async fn pending_before(&self, due: Timestamp) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar(sql::PENDING_BEFORE)
+            .bind(micros(due))
+            .fetch_one(&self.read)
+            .await
+            .map_err(|e| self.fail(&e))?;
+        Ok(count.unsigned_abs())
+    }
+
     async fn list(&self, filter: &RequestFilter) -> Result<Vec<MigrationRequest>, StoreError> {
         let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM request WHERE true");
         if let Some(user) = filter.user {

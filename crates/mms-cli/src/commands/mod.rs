@@ -13,6 +13,7 @@ pub mod inspect;
 pub mod man;
 pub mod migrate;
 pub mod preview;
+mod reason;
 pub mod rollback;
 pub mod sandbox;
 pub mod serve;

@@ -1,6 +1,5 @@
 //! `mms start`, `Start-CsExMeetingMigration`
 
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use mms_model::{
 use uuid::Uuid;
 
 use crate::context::{Context, administrator};
+use crate::daemon;
 use crate::failure::Failure;
 use crate::output::{Format, Rows, Value, tell};
 use crate::users::Choice;
@@ -90,7 +90,7 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         "nobody is left to be asked for: every user is in the batch already",
     )?;
     if enqueued.iter().any(|one| one.request().state == State::Pending)
-        && !is_running(&installation.config.socket_path())
+        && !daemon::is_running(&installation.config.socket_path())
     {
         tell(
             "no daemon runs, so these migrations wait: start it with `mms serve`, or do them now with `mms migrate`",
@@ -109,15 +109,6 @@ fn tell_of_known(name: &str, batch: &Batch, enqueued: &[Enqueued]) {
             mms_model::record_date(batch.started),
             enqueued.len()
         ));
-    }
-}
-
-/// Whether a daemon answers. One that this account may not ask runs, too.
-fn is_running(socket: &Path) -> bool {
-    use std::io::ErrorKind::{ConnectionRefused, NotFound};
-    match UnixStream::connect(socket) {
-        Ok(_) => true,
-        Err(error) => !matches!(error.kind(), NotFound | ConnectionRefused),
     }
 }
 

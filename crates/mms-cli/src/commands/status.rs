@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use mms_model::port::RequestFilter;
 use mms_model::{Identity, MigrationRequest, MigrationType, State, Summary};
 
+use crate::commands::reason;
 use crate::context::Context;
 use crate::dates::{self, Bound};
 use crate::failure::Failure;
@@ -63,11 +64,16 @@ impl Period {
 pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     arguments.period.check()?;
     let config = context.config()?;
+    let directory = match &arguments.identity {
+        Some(_) => Some(wiring::directory(&config)?),
+        None => None,
+    };
+    let user = match (&directory, &arguments.identity) {
+        (Some(directory), Some(identity)) => Some(directory.resolve(identity).await?),
+        _ => None,
+    };
     let filter = RequestFilter {
-        user: match &arguments.identity {
-            Some(identity) => Some(wiring::directory(&config)?.resolve(identity).await?.id),
-            None => None,
-        },
+        user: user.as_ref().map(|user| user.id),
         states: arguments.state.into_iter().collect(),
         migration: arguments.migration.as_ref().map(|m| m.spelled_as(config.platforms.keys())),
         start: arguments.period.start_time,
@@ -87,7 +93,24 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         return context.output.print(&summary_rows(&summary), Format::Table, "");
     }
     let requests = store.list(&filter).await.map_err(wiring::store_failure)?;
-    context.output.print(&record_rows(&requests), Format::List, nothing(&filter))
+    let is_of_user_alone = is_all(&RequestFilter { user: None, ..filter.clone() });
+    let reason = match (&user, &directory) {
+        (Some(user), Some(directory)) if is_of_user_alone && requests.is_empty() => {
+            Some(reason::of_none(user, &**directory, &*store).await?)
+        }
+        _ => None,
+    };
+    context.output.print(
+        &record_rows(&requests),
+        Format::List,
+        reason.as_deref().unwrap_or_else(|| nothing(&filter)),
+    )?;
+    // For people alone: programs read the records.
+    if user.is_some() && is_of_user_alone && context.output.format().is_none() {
+        let waits = reason::of_waiting(&requests, &config, &*store).await?;
+        waits.iter().for_each(|line| tell(line));
+    }
+    Ok(())
 }
 
 /// What is said where there is nothing to show.

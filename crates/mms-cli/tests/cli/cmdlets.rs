@@ -92,6 +92,23 @@ fn a_change_of_audio_conferencing_refreshes_meetings_unless_that_is_switched_off
 }
 
 #[test]
+fn status_says_why_nothing_ran_and_when_it_will() {
+    let it = Installation::new();
+    let alice = ["status", "alice@example.test"];
+    let none = it.mms(&alice).ends(0);
+    assert!(none.out.is_empty() && none.err.contains("nobody asked for one"), "{}", none.err);
+    it.mms(&["Set-CsTenantMigrationConfiguration", "-MeetingMigrationEnabled", "$false"]).ends(0);
+    assert!(it.mms(&alice).ends(0).err.contains("MeetingMigrationEnabled is off"));
+    it.mms(&["Set-CsTenantMigrationConfiguration", "-MeetingMigrationEnabled", "$true"]).ends(0);
+    it.mms(&["start", "alice@example.test", "--to", "Jitsi"]).ends(0);
+    let waiting = it.mms(&alice).ends(0);
+    assert!(waiting.out.contains("Pending") && waiting.err.contains("no daemon runs"), "{}", waiting.err);
+    assert_eq!(it.mms(&["status", "alice@example.test", "-o", "json"]).ends(0).err, "");
+    let none = it.mms(&["status", "alice@example.test", "--state", "failed"]).ends(0);
+    assert_eq!(none.err, "no migration matches what was asked for\n");
+}
+
+#[test]
 fn help_comes_from_the_table() {
     let it = Installation::new();
     assert!(

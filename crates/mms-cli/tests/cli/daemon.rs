@@ -337,6 +337,20 @@ fn a_store_is_backed_up_beside_a_daemon_and_restored() {
 }
 
 #[test]
+fn status_says_when_a_migration_is_due() {
+    let it = Installation::new();
+    let _daemon = Daemon::start(&it);
+    for user in ["bob@example.test", "alice@example.test"] {
+        it.mms(&["start", user, "--to", "Jitsi"]).ends(0);
+    }
+    let told = it.mms(&["status", "alice@example.test"]).ends(0).err;
+    assert!(
+        told.contains("is due in 90 min") && told.contains("1 of those that wait are due before"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_daemon_forgets_what_is_past_retention() {
     let it = Installation::new();
     it.invite("alice", "a.ics", &invite("uid-1", "alice@example.test", "Weekly sync"));

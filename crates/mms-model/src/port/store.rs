@@ -268,6 +268,9 @@ pub trait RequestStore: Send + Sync {
     /// When the next pending request falls due.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
+    /// How many pending requests are due before `due`.
+    async fn pending_before(&self, due: Timestamp) -> Result<u64, StoreError>;
+
     /// Requests, newest first.
     async fn list(&self, filter: &RequestFilter) -> Result<Vec<MigrationRequest>, StoreError>;
 
