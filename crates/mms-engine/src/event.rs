@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
-use mms_model::port::Enqueued;
+use mms_model::port::{Enqueued, RequestFilter};
 use mms_model::{
-    Code, MigrationRequest, MigrationType, Platform, SourceMeetingType, TargetMeetingType, User,
+    Code, MigrationRequest, MigrationType, Platform, SourceMeetingType, State, TargetMeetingType, User,
 };
 
 use crate::{Engine, EngineError, Start, Switch, Trigger};
@@ -260,8 +260,18 @@ impl Engine {
     /// The store's; the platform to go to is not configured.
     pub async fn happened(&self, user: User, event: Event, by: &str) -> Result<Happened, EngineError> {
         let effect = effect(event, self.is_on(Switch::AutomaticMigration).await?);
+        if matches!(effect, Effect::Start(_) | Effect::Refuse)
+            && !self.is_on(Switch::MeetingMigration).await?
+        {
+            return Ok(Happened::Nothing("MeetingMigrationEnabled is off"));
+        }
         let migration = match &effect {
             Effect::Start(wanted) => self.migration(wanted.source.clone(), wanted.target.clone())?,
+            Effect::Refuse if self.has_pending(&user).await? => {
+                return Ok(Happened::Nothing(
+                    "a migration of this user waits, and goes on as it was asked for",
+                ));
+            }
             Effect::Refuse => {
                 MigrationType { source: SourceMeetingType::All, target: TargetMeetingType::Current }
             }
@@ -280,7 +290,16 @@ impl Engine {
             Code::MovedOnPremises
         );
         self.store.cancel(id, &message, self.clock.now()).await?;
-        Ok(Happened::Refused(self.request(id).await?))
+        let request = self.request(id).await?;
+        self.note(by, "RefuseMigration", &request.user.upn, &id.to_string()).await?;
+        Ok(Happened::Refused(request))
+    }
+
+    async fn has_pending(&self, user: &User) -> Result<bool, EngineError> {
+        let states = vec![State::Pending];
+        let filter =
+            RequestFilter { user: Some(user.id), states, limit: Some(1), ..RequestFilter::default() };
+        Ok(!self.store.list(&filter).await?.is_empty())
     }
 }
 

@@ -148,10 +148,15 @@ impl Engine {
             requested_by: start.requested_by.clone(),
         };
         let enqueued = self.store.enqueue(trigger).await?;
-        if !matches!(enqueued, Enqueued::Known(_)) {
+        let action = match enqueued {
+            Enqueued::New(_) => Some("StartMigration"),
+            Enqueued::Joined(_) => Some("JoinMigration"),
+            Enqueued::Known(_) => None,
+        };
+        if let Some(action) = action {
             let request = enqueued.request();
             let detail = format!("{} {}", request.migration, request.id);
-            self.note(&start.requested_by, "StartMigration", &request.user.upn, &detail).await?;
+            self.note(&start.requested_by, action, &request.user.upn, &detail).await?;
         }
         Ok(Some(enqueued))
     }

@@ -430,11 +430,16 @@ async fn events_join_refuse_or_do_nothing() {
     let Happened::Refused(refused) = back else { panic!("{back:?}") };
     assert_eq!(refused.state, State::Failed);
     assert!(refused.last_message.starts_with("MovedOnPremises: "), "{}", refused.last_message);
+    let back = engine.happened(user(1), Event::MovedOnPremises, "watcher").await.unwrap();
+    assert!(matches!(back, Happened::Nothing(why) if why.contains("goes on")), "{back:?}");
+    assert_eq!(engine.request(request.id).await.unwrap().state, State::Pending);
     engine.set_switch(Switch::AutomaticMigration, false, "ada").await.unwrap();
     let off = engine.happened(user(3), changed(AudioConferencing::BridgeChanged), "watcher").await.unwrap();
     assert!(matches!(off, Happened::Nothing(why) if why.contains("AutomaticallyMigrateUserMeetings")));
     engine.set_switch(Switch::AutomaticMigration, true, "ada").await.unwrap();
     engine.set_switch(Switch::MeetingMigration, false, "ada").await.unwrap();
+    let off = engine.happened(user(3), Event::MovedToCloud, "watcher").await.unwrap();
+    assert!(matches!(off, Happened::Nothing(_)), "before what is not configured");
     let off = engine.happened(user(3), changed(AudioConferencing::Disabled), "watcher").await.unwrap();
     assert!(matches!(off, Happened::Nothing(why) if why.contains("MeetingMigrationEnabled")));
 }
@@ -448,6 +453,7 @@ async fn who_did_what_is_noted_once() {
     engine.run_now(id, &|_| {}).await.unwrap();
     engine.rollback(id, &RollbackSelection::All, "ada").await.unwrap();
     let next = start(&engine, "AllToJitsi").await;
+    assert_eq!(start(&engine, "AllToJitsi").await, next);
     engine.cancel(next, "ben").await.unwrap();
     engine.set_switch(Switch::MeetingMigration, false, "ada").await.unwrap();
     let trail = engine.audit_trail(None, 9).await.unwrap();
@@ -457,12 +463,13 @@ async fn who_did_what_is_noted_once() {
         [
             ("RollBackMigration", "ada"),
             ("StartMigration", actions[2].1),
+            ("JoinMigration", actions[2].1),
             ("CancelMigration", "ben"),
             ("ChangeSetting", "ada")
         ]
     );
     assert_eq!(trail[0].1.detail, "false");
-    assert!(trail[3].1.detail.contains(&id.to_string()), "{}", trail[3].1.detail);
+    assert!(trail[4].1.detail.contains(&id.to_string()), "{}", trail[3].1.detail);
 }
 
 #[tokio::test]

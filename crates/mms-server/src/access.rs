@@ -120,12 +120,21 @@ fn unauthorised() -> Problem {
 
 /// Lets those in who bear a token that holds.
 pub(crate) async fn of_token(State(bearers): State<Bearers>, mut request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     match bearers.caller(request.headers()).await {
         Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+            request.extensions_mut().insert(caller.clone());
+            let response = next.run(request).await;
+            let status = response.status().as_u16();
+            if response.status() == StatusCode::FORBIDDEN {
+                tracing::warn!(caller = %caller.name, %method, path, status, "refused");
+            } else {
+                tracing::debug!(caller = %caller.name, %method, path, status, "answered");
+            }
+            response
         }
         Err(problem) => {
+            tracing::warn!(%method, path, "a request without a token that holds");
             let mut response = problem.into_response();
             if response.status() == StatusCode::UNAUTHORIZED {
                 let challenge = HeaderValue::from_static("Bearer realm=\"mms\"");

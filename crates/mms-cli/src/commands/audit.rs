@@ -11,7 +11,7 @@ use crate::wiring;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// How many entries, the newest first.
-    #[arg(long, default_value_t = 100, value_name = "COUNT")]
+    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
     /// Only what was done before the entry of this number.
     #[arg(long, value_name = "NUMBER")]
@@ -36,5 +36,5 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
             Value::text(entry.detail),
         ]);
     }
-    context.output.print(&rows, Format::Table, "nobody has done anything yet")
+    context.output.print(&rows, Format::Table, "nothing is in this part of the trail")
 }

@@ -5,8 +5,9 @@ use mms_model::Identity;
 use mms_model::port::Enqueued;
 
 use crate::context::{Context, administrator};
+use crate::daemon;
 use crate::failure::Failure;
-use crate::output::{Format, Rows, Value};
+use crate::output::{Format, Rows, Value, tell};
 use crate::wiring::{self, engine_failure};
 
 /// Arguments of `mms event`.
@@ -64,5 +65,10 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
         Value::optional(request.as_ref().map(|request| request.migration.to_string())),
         Value::text(reason),
     ]);
-    context.output.print(&rows, Format::List, "")
+    context.output.print(&rows, Format::List, "")?;
+    if outcome != "Nothing" && outcome != "Refused" && !daemon::is_running(&installation.config.socket_path())
+    {
+        tell("no daemon runs, so this migration waits: start it with `mms serve`");
+    }
+    Ok(())
 }

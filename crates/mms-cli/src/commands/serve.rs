@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mms_engine::Engine;
-use mms_model::{Role, SystemClock};
+use mms_model::{Clock as _, Role, SystemClock};
 use mms_server::{Api, Bearers, Socket, SocketError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -55,13 +55,24 @@ pub async fn run(context: &Context, _arguments: &Arguments) -> Result<(), Failur
     signalled().await;
     tracing::info!("stopping: what is in progress is handed back");
     let _ = stop.send(true);
-    let (worked, served, _) = tokio::join!(workers, server, pruning);
-    worked.map_err(|error| Failure::failed(format!("the workers broke off: {error}")))?;
-    let served_network = match network {
-        Some(network) => network.await,
-        None => Ok(Ok(())),
+    // A caller who sends half a request must not hold the daemon up, and who signals again wants it to end now.
+    let late = async {
+        tokio::select! {
+            () = tokio::time::sleep(LAST_ANSWERS) => {}
+            () = signalled() => {}
+        }
     };
-    for served in [served, served_network] {
+    tokio::pin!(late);
+    let mut served = Vec::new();
+    for mut server in std::iter::once(server).chain(network) {
+        tokio::select! {
+            done = &mut server => served.push(done),
+            () = &mut late => server.abort(),
+        }
+    }
+    let (worked, _) = tokio::join!(workers, pruning);
+    worked.map_err(|error| Failure::failed(format!("the workers broke off: {error}")))?;
+    for served in served {
         if let Ok(Err(error)) = served {
             return Err(Failure::failed(format!("the API broke off: {error}")));
         }
@@ -70,7 +81,11 @@ pub async fn run(context: &Context, _arguments: &Arguments) -> Result<(), Failur
     Ok(())
 }
 
+/// How long requests on their way have for their answers once the daemon stops.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
 /// How long the token holds that a first start makes.
+const FIRST_TOKEN_NAME: &str = "first start";
 const FIRST_TOKEN: Duration = Duration::from_secs(24 * 3600);
 
 /// Opens the API to bearers of tokens. Where no token was made yet, one is, and printed: nothing has a default password.
@@ -81,14 +96,20 @@ async fn listen(installation: &Installation, address: SocketAddr) -> Result<(Tcp
         ))
     })?;
     let (store, tokens) = (&installation.store, &installation.tokens);
-    if tokens.tokens().await.map_err(wiring::store_failure)?.is_empty()
+    let known = tokens.tokens().await.map_err(wiring::store_failure)?;
+    if known.iter().all(|token| token.name == FIRST_TOKEN_NAME && !token.holds(SystemClock.now()))
         && let Some(secret) =
-            token::issue(&**store, &**tokens, "first start", Role::Admin, FIRST_TOKEN, "mms serve").await?
+            token::issue(&**store, &**tokens, FIRST_TOKEN_NAME, Role::Admin, FIRST_TOKEN, "mms serve").await?
     {
-        print_text(&format!(
+        let printed = print_text(&format!(
             "No token of the API was made so far. This one is an administrator's, holds for 24 hours and is not shown again:\n{}\n",
             secret.expose()
-        ))?;
+        ));
+        if let Err(failure) = printed {
+            // Nobody has it: the next start makes another.
+            tokens.revoke_token(FIRST_TOKEN_NAME, SystemClock.now()).await.map_err(wiring::store_failure)?;
+            return Err(failure);
+        }
     }
     let bearers = Bearers { tokens: Arc::clone(tokens), clock: Arc::new(SystemClock) };
     tracing::info!(%address, "the API listens");

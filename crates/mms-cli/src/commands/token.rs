@@ -51,6 +51,9 @@ fn name(text: &str) -> Result<String, String> {
     if text.is_empty() || text.chars().count() > 100 || text.chars().any(char::is_control) {
         return Err("a name has 1 to 100 characters in one line".to_owned());
     }
+    if text.starts_with("mms_") || text.parse::<uuid::Uuid>().is_ok() {
+        return Err("a name is neither a token nor an id: say who or what will bear it".to_owned());
+    }
     Ok(text.to_owned())
 }
 
@@ -106,7 +109,9 @@ pub async fn issue(
     if !tokens.add_token(&token, &secret.digest()).await.map_err(store_failure)? {
         return Ok(None);
     }
-    audit(store, by, "CreateToken", name, role.name(), now).await.map_err(store_failure)?;
+    audit(store, by, "CreateToken", name, &format!("{role} {}", token.id), now)
+        .await
+        .map_err(store_failure)?;
     Ok(Some(secret))
 }
 
@@ -115,9 +120,10 @@ async fn list(context: &Context, tokens: &dyn TokenStore) -> Result<(), Failure>
     let now = SystemClock.now();
     for token in tokens.tokens().await.map_err(store_failure)? {
         let state = match (token.revoked, token.holds(now)) {
-            (Some(_), _) => "Revoked",
+            // An expired token that gave its name up counts as revoked when it expired.
+            (Some(_), _) if token.revoked != token.expires => "Revoked",
             (None, true) => "Valid",
-            (None, false) => "Expired",
+            _ => "Expired",
         };
         rows.push(vec![
             Value::text(token.name),
@@ -138,5 +144,6 @@ async fn revoke(store: &dyn RequestStore, tokens: &dyn TokenStore, name: &str) -
         Failure::not_found(format!("no token \"{name}\" holds: `mms token list` shows all"))
     })?;
     let (by, id) = (administrator(), token.id.to_string());
-    audit(store, &by, "RevokeToken", &token.name, &id, now).await.map_err(store_failure)
+    audit(store, &by, "RevokeToken", &token.name, &id, now).await.map_err(store_failure)?;
+    print_text(&format!("{} ({id}) is revoked\n", token.name))
 }

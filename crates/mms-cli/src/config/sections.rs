@@ -170,8 +170,17 @@ pub struct Admin {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub socket: Option<PathBuf>,
     /// An address and port of this machine for the API, for bearers of tokens; not at all without.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "address")]
     pub listen: Option<SocketAddr>,
+}
+
+fn address<'d, D: serde::Deserializer<'d>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse().map(Some).map_err(|_| {
+        serde::de::Error::custom(format!(
+            "\"listen\": \"{text}\" is not an IP address and a port, as in \"127.0.0.1:8480\""
+        ))
+    })
 }
 
 /// The administrator's own meeting blocks.

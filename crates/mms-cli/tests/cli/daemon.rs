@@ -1,6 +1,6 @@
 //! `mms serve` and its admin API.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
@@ -169,6 +169,21 @@ fn over_the_network_nothing_is_open() {
         );
     }
     assert_eq!(network.ask(&viewer, "GET", "/api/v1/summary", "").0, 200);
+    let (status, problem) = network.ask(&viewer, "GET", "/api/v1/nothing", "");
+    assert_eq!((status, &problem["code"]), (404, &"NotFound".into()));
+    let (status, problem) = network.ask(&viewer, "DELETE", "/api/v1/summary", "");
+    assert_eq!((status, &problem["code"]), (405, &"MethodNotAllowed".into()));
+}
+
+#[test]
+fn half_a_request_does_not_hold_the_daemon_up() {
+    let it = Installation::new();
+    let network = Network::configure(&it);
+    token(&it, &["reader"]);
+    let daemon = Daemon::start(&it);
+    let mut half = std::net::TcpStream::connect(network.address).unwrap();
+    half.write_all(b"GET /api/v1/health HTTP/1.1\r\nHost: mms\r\n").unwrap();
+    assert_eq!(daemon.terminate().0, Some(0));
 }
 
 #[test]
@@ -226,6 +241,8 @@ fn events_come_in_over_the_network() {
         (r#"{"Event":"MovedToCloud","Identity":"bob@example.test"}"#, 422, "Teams is not configured"),
         (r#"{"Event":"BridgeChanged","Identity":"bob@example.test","Extra":1}"#, 400, "Extra"),
         (r#"{"Event":"#, 400, ""),
+        (r#"["BridgeChanged","bob@example.test"]"#, 400, "JSON object"),
+        (&format!("\"{}\"", "x".repeat(100_000)), 413, "65536"),
     ] {
         let (answered, problem) = network.ask(&watcher, "POST", "/api/v1/events", wrong);
         let detail = problem["detail"].as_str().unwrap();
@@ -264,6 +281,9 @@ fn a_token_that_is_revoked_or_expired_holds_no_more() {
     assert_eq!(taken.ends(0).out.trim().len(), 68, "an expired token gives its name up");
     assert!(it.mms(&["token", "create", "short"]).ends(1).err.contains("holds already"));
     assert!(it.mms(&["token", "create", "x", "--role", "root"]).ends(2).err.contains("viewer"));
+    for name in [revoked.as_str(), "79dc260a-d067-4c06-8c03-f9274ad12381", "", "a\nb"] {
+        it.mms(&["token", "create", name]).ends(2);
+    }
     for file in std::fs::read_dir(it.path("state")).unwrap() {
         let kept = std::fs::read(file.unwrap().path()).unwrap_or_default();
         assert!(!kept.windows(revoked.len()).any(|bytes| bytes == revoked.as_bytes()), "the secret is kept");

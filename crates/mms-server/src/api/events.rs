@@ -7,10 +7,11 @@ use mms_engine::{Event, EventDetails, Happened};
 use mms_model::port::Enqueued;
 use mms_model::{Identity, Role};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::Api;
 use super::requests::parsed;
+use super::{Api, body};
 use crate::Problem;
 use crate::access::Caller;
 
@@ -45,6 +46,9 @@ pub struct Outcome {
     /// Of the migration; none where nothing follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     correlation_id: Option<Uuid>,
+    /// Of the migration, after what joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    migration_type: Option<String>,
     /// Why nothing follows, or why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -56,16 +60,21 @@ impl From<Happened> for Outcome {
             Happened::Asked(enqueued) => Self {
                 outcome: if matches!(enqueued, Enqueued::New(_)) { "Started" } else { "Joined" },
                 correlation_id: Some(enqueued.request().id.0),
+                migration_type: Some(enqueued.request().migration.to_string()),
                 reason: None,
             },
             Happened::Refused(request) => Self {
                 outcome: "Refused",
                 correlation_id: Some(request.id.0),
+                migration_type: None,
                 reason: Some(request.last_message),
             },
-            Happened::Nothing(why) => {
-                Self { outcome: "Nothing", correlation_id: None, reason: Some(why.to_owned()) }
-            }
+            Happened::Nothing(why) => Self {
+                outcome: "Nothing",
+                correlation_id: None,
+                migration_type: None,
+                reason: Some(why.to_owned()),
+            },
         }
     }
 }
@@ -74,10 +83,10 @@ impl From<Happened> for Outcome {
 pub async fn post(
     caller: Caller,
     State(api): State<Api>,
-    body: Result<Json<EventBody>, JsonRejection>,
+    body: Result<Json<Value>, JsonRejection>,
 ) -> Result<Json<Outcome>, Problem> {
     caller.require(Role::Operator)?;
-    let Json(body) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let body: EventBody = body::object(body)?;
     let event = body.event()?;
     let user = api.directory.resolve(&parsed::<Identity>(&body.identity)?).await?;
     Ok(Json(api.engine.happened(user, event, &caller.name).await?.into()))

@@ -1,6 +1,7 @@
 //! The routes; a file for each thing that they are about.
 
 mod audit;
+mod body;
 mod events;
 mod health;
 mod requests;
@@ -11,9 +12,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use mms_engine::Engine;
 use mms_model::port::Directory;
+
+use crate::Problem;
 
 /// What the handlers work on.
 #[derive(Clone)]
@@ -35,6 +39,15 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/api/v1/events", post(events::post))
         .route("/api/v1/audit", get(audit::list))
         .route("/api/v1/settings", get(settings::get).put(settings::put))
-        .layer(DefaultBodyLimit::max(64 * 1024))
+        .fallback(async || Problem::not_found("the API has no such path; docs/api.md lists them"))
+        .method_not_allowed_fallback(async || {
+            let method = StatusCode::METHOD_NOT_ALLOWED;
+            Problem::new(
+                method,
+                "MethodNotAllowed",
+                "the path does not take this method; docs/api.md says which it takes",
+            )
+        })
+        .layer(DefaultBodyLimit::max(body::MOST))
         .with_state(api)
 }

@@ -9,9 +9,10 @@ use mms_engine::Start;
 use mms_model::port::{Enqueued, RequestFilter};
 use mms_model::{Identity, MigrationRequest, MigrationType, RequestId, Role, record_date};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::Api;
+use super::{Api, body};
 use crate::Problem;
 use crate::access::Caller;
 
@@ -124,10 +125,10 @@ pub struct StartBody {
 pub async fn start(
     caller: Caller,
     State(api): State<Api>,
-    body: Result<Json<StartBody>, JsonRejection>,
+    body: Result<Json<Value>, JsonRejection>,
 ) -> Result<(StatusCode, Json<StatusRecord>), Problem> {
     caller.require(Role::Operator)?;
-    let Json(asked) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let asked: StartBody = body::object(body)?;
     let user = api.directory.resolve(&parsed::<Identity>(&asked.identity)?).await?;
     let source = asked.source_meeting_type.as_deref().map(parsed).transpose()?.unwrap_or_default();
     let target = asked.target_meeting_type.as_deref().map(parsed).transpose()?.unwrap_or_default();

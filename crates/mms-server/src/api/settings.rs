@@ -6,8 +6,9 @@ use axum::extract::rejection::JsonRejection;
 use mms_engine::Switch;
 use mms_model::Role;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::Api;
+use super::{Api, body};
 use crate::Problem;
 use crate::access::Caller;
 
@@ -43,10 +44,10 @@ async fn settings(api: &Api) -> Result<Json<Settings>, Problem> {
 pub async fn put(
     caller: Caller,
     State(api): State<Api>,
-    body: Result<Json<Change>, JsonRejection>,
+    body: Result<Json<Value>, JsonRejection>,
 ) -> Result<Json<Settings>, Problem> {
     caller.require(Role::Admin)?;
-    let Json(change) = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let change: Change = body::object(body)?;
     for (switch, on) in [
         (Switch::MeetingMigration, change.meeting_migration_enabled),
         (Switch::AutomaticMigration, change.automatically_migrate_user_meetings),
