@@ -63,12 +63,15 @@ pub async fn run(context: &Context, _arguments: &Arguments) -> Result<(), Failur
         }
     };
     tokio::pin!(late);
-    let mut served = Vec::new();
+    let (mut served, mut is_late) = (Vec::new(), false);
     for mut server in std::iter::once(server).chain(network) {
-        tokio::select! {
-            done = &mut server => served.push(done),
-            () = &mut late => server.abort(),
+        if !is_late {
+            tokio::select! {
+                done = &mut server => served.push(done),
+                () = &mut late => is_late = true,
+            }
         }
+        server.abort();
     }
     let (worked, _) = tokio::join!(workers, pruning);
     worked.map_err(|error| Failure::failed(format!("the workers broke off: {error}")))?;

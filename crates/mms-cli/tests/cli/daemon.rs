@@ -183,6 +183,8 @@ fn half_a_request_does_not_hold_the_daemon_up() {
     let daemon = Daemon::start(&it);
     let mut half = std::net::TcpStream::connect(network.address).unwrap();
     half.write_all(b"GET /api/v1/health HTTP/1.1\r\nHost: mms\r\n").unwrap();
+    let mut other_half = UnixStream::connect(it.path("state/admin.sock")).unwrap();
+    other_half.write_all(b"GET /api/v1/health HTTP/1.1\r\n").unwrap();
     assert_eq!(daemon.terminate().0, Some(0));
 }
 
