@@ -87,8 +87,9 @@ pub async fn run(context: &Context, _arguments: &Arguments) -> Result<(), Failur
 /// How long requests on their way have for their answers once the daemon stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
-/// How long the token holds that a first start makes.
+/// The name of the token that a first start makes.
 const FIRST_TOKEN_NAME: &str = "first start";
+/// How long it holds.
 const FIRST_TOKEN: Duration = Duration::from_secs(24 * 3600);
 
 /// Opens the API to bearers of tokens. Where no token was made yet, one is, and printed: nothing has a default password.
