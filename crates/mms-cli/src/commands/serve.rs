@@ -38,6 +38,7 @@ pub async fn run(context: &Context, _arguments: &Arguments) -> Result<(), Failur
         SocketError::InUse(_) => Failure::not_allowed(error.to_string()),
         SocketError::Io { .. } => Failure::failed(error.to_string()),
     })?;
+    let asked_to_stop = signalled();
     let (stop, stopped) = watch::channel(false);
     let api = Api { engine: installation.engine.clone(), directory: installation.directory.clone() };
     let network = match installation.config.admin.listen {
@@ -52,7 +53,7 @@ pub async fn run(context: &Context, _arguments: &Arguments) -> Result<(), Failur
     tracing::info!(admin.socket = %path.display(), "the daemon runs");
     let engine = installation.engine.clone();
     let workers = tokio::spawn(async move { engine.work(stopped, &log_progress).await });
-    signalled().await;
+    asked_to_stop.await;
     tracing::info!("stopping: what is in progress is handed back");
     let _ = stop.send(true);
     // A caller who sends half a request must not hold the daemon up, and who signals again wants it to end now.
@@ -152,17 +153,18 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-/// Until SIGTERM or SIGINT.
-async fn signalled() {
+/// Until SIGTERM or SIGINT, from the call on: what comes before it is awaited counts, too.
+fn signalled() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without handlers the signals end the process at once; the journal covers that too.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            // Without handlers the signals end the process at once; the journal covers that too.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
