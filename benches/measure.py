@@ -178,10 +178,12 @@ def measure_limits(count):
         daemon.communicate()
         state = sandbox.state()
         refused = sum(number for code, number in state["refusals"].items() if code.startswith("429"))
-        asked, busy = sum(state["batched"].values()), state["inFlightSeconds"]
-        print(f"{count} mailboxes of {meetings} meetings, {workers} at a time: {wall:.1f} s, {asked / wall:.0f} requests a "
-              f"second, {busy / wall / workers:.2f} of the 4 in flight that the limits allow a mailbox "
-              f"({100 * busy / wall / workers / 4:.0f} %), {refused} answered 429")
+        alone = state["requestsInAll"] - state["requests"].get("$batch", 0) - state["requests"].get("token", 0)
+        rate, allowed = (sum(state["batched"].values()) + alone) / wall, workers * 4 / latency
+        in_flight = state["inFlightSeconds"] / wall / workers
+        print(f"{count} mailboxes of {meetings} meetings, {workers} at a time: {wall:.1f} s, {rate:.0f} requests a second of "
+              f"the {allowed:.0f} that the limits allow ({100 * rate / allowed:.0f} %); {in_flight:.2f} of the 4 that a mailbox "
+              f"may have in flight ({25 * in_flight:.0f} %), {refused} answered 429")
 
 
 def main():

@@ -25,10 +25,9 @@ pub enum Event {
         /// `-MigrateMeetingsToTeams`.
         migrate: bool,
     },
-    /// Something of audio conferencing changed.
+    /// Something of audio conferencing changed: the licence, the provider, the conference ID, the bridge. What it was
+    /// makes no difference.
     AudioConferencingChanged {
-        /// What did.
-        change: AudioConferencing,
         /// Whether a provider other than Microsoft serves the user.
         third_party: bool,
     },
@@ -38,41 +37,6 @@ pub enum Event {
     SipAddressChanged,
     /// The organisation's meeting URL changed.
     MeetingUrlChanged,
-}
-
-/// What changed of a user's audio conferencing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AudioConferencing {
-    /// The licence was assigned.
-    LicenceAssigned,
-    /// The licence was removed.
-    LicenceRemoved,
-    /// The provider is Microsoft now.
-    ProviderChangedToMicrosoft,
-    /// It was enabled.
-    Enabled,
-    /// It was disabled.
-    Disabled,
-    /// The conference ID was changed or reset.
-    ConferenceIdChanged,
-    /// The bridge was changed.
-    BridgeChanged,
-    /// A number was taken from the bridge.
-    BridgeNumberUnassigned,
-}
-
-impl AudioConferencing {
-    /// Every change.
-    pub const ALL: [Self; 8] = [
-        Self::LicenceAssigned,
-        Self::LicenceRemoved,
-        Self::ProviderChangedToMicrosoft,
-        Self::Enabled,
-        Self::Disabled,
-        Self::ConferenceIdChanged,
-        Self::BridgeChanged,
-        Self::BridgeNumberUnassigned,
-    ];
 }
 
 /// What is said of an event beside its name.
@@ -112,7 +76,6 @@ impl Event {
     pub fn named(name: &str, details: EventDetails<'_>) -> Result<Self, String> {
         let known = Self::NAMES.into_iter().find(|known| known.eq_ignore_ascii_case(name.trim()));
         let third_party = details.third_party.unwrap_or(false);
-        let audio = |change| Self::AudioConferencingChanged { change, third_party };
         let event =
             match known.ok_or_else(|| format!("\"{name}\" is no event: use {}", Self::NAMES.join(", ")))? {
                 "MovedToCloud" => Self::MovedToCloud,
@@ -122,19 +85,10 @@ impl Event {
                     let migrate = details.migrate.unwrap_or(true);
                     Self::UpgradePolicyGranted { mode: policy.parse()?, to_user: true, migrate }
                 }
-                "AudioConferencingLicenceAssigned" => audio(AudioConferencing::LicenceAssigned),
-                "AudioConferencingLicenceRemoved" => audio(AudioConferencing::LicenceRemoved),
-                "AudioConferencingProviderChangedToMicrosoft" => {
-                    audio(AudioConferencing::ProviderChangedToMicrosoft)
-                }
-                "AudioConferencingEnabled" => audio(AudioConferencing::Enabled),
-                "AudioConferencingDisabled" => audio(AudioConferencing::Disabled),
-                "ConferenceIdChanged" => audio(AudioConferencing::ConferenceIdChanged),
-                "BridgeChanged" => audio(AudioConferencing::BridgeChanged),
-                "BridgeNumberUnassigned" => audio(AudioConferencing::BridgeNumberUnassigned),
                 "VideoInteropChanged" => Self::VideoInteropChanged,
                 "SipAddressChanged" => Self::SipAddressChanged,
-                _ => Self::MeetingUrlChanged,
+                "MeetingUrlChanged" => Self::MeetingUrlChanged,
+                _ => Self::AudioConferencingChanged { third_party },
             };
         let of_policy = details.policy.is_some() || details.migrate.is_some();
         let of_audio = details.third_party.is_some();
@@ -345,9 +299,21 @@ mod tests {
 
     #[test]
     fn every_change_of_audio_conferencing_refreshes_unless_it_is_not_to() {
-        for change in AudioConferencing::ALL {
-            let event = |third_party| Event::AudioConferencingChanged { change, third_party };
-            assert_eq!(starts(event(false)).as_deref(), Some("ToSameType"), "{change:?}");
+        for name in [
+            "AudioConferencingLicenceAssigned",
+            "AudioConferencingLicenceRemoved",
+            "AudioConferencingProviderChangedToMicrosoft",
+            "AudioConferencingEnabled",
+            "AudioConferencingDisabled",
+            "ConferenceIdChanged",
+            "BridgeChanged",
+            "BridgeNumberUnassigned",
+        ] {
+            let event = |third_party| {
+                let details = EventDetails { third_party: Some(third_party), ..EventDetails::default() };
+                Event::named(name, details).unwrap()
+            };
+            assert_eq!(starts(event(false)).as_deref(), Some("ToSameType"), "{name}");
             assert_eq!(starts(event(true)), None, "a third-party provider");
             assert!(matches!(effect(event(false), false), Effect::Nothing(_)), "switched off");
         }

@@ -26,7 +26,7 @@ pub use audit::audit;
 pub use batch::{Batch, Pace, QuietHours};
 pub use engine::{Connectors, Engine, Progress};
 pub use error::EngineError;
-pub use event::{AudioConferencing, Effect, Event, EventDetails, Happened, UpgradeMode, effect};
+pub use event::{Effect, Event, EventDetails, Happened, UpgradeMode, effect};
 pub use ladder::{MAX_RETRIES, delay};
 pub use plan::{Decision, Move, Rules, SkipReason, plan};
 pub use prepare::external_id;

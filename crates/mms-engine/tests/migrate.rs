@@ -6,9 +6,7 @@ mod world;
 
 use std::sync::Arc;
 
-use mms_engine::{
-    AudioConferencing, EngineError, EngineSettings, Event, Happened, RollbackSelection, Start, Switch,
-};
+use mms_engine::{EngineError, EngineSettings, Event, Happened, RollbackSelection, Start, Switch};
 use mms_model::port::Enqueued;
 use mms_model::{Address, AttendeeChoice, Code, IdentityMap, IdentityMapRow, MeetingOutcome, State, User};
 use world::*;
@@ -418,11 +416,11 @@ async fn a_rollback_does_not_count_what_was_never_written() {
 async fn events_join_refuse_or_do_nothing() {
     let world = World::new();
     let (_folder, engine) = setup(&world, EngineSettings::default()).await;
-    let changed = |change| Event::AudioConferencingChanged { change, third_party: false };
-    let enabled = engine.happened(user(1), changed(AudioConferencing::Enabled), "watcher").await.unwrap();
+    let changed = Event::AudioConferencingChanged { third_party: false };
+    let enabled = engine.happened(user(1), changed, "watcher").await.unwrap();
     let Happened::Asked(Enqueued::New(request)) = enabled else { panic!("{enabled:?}") };
     assert_eq!(request.migration.to_string(), "ToSameType");
-    let again = engine.happened(user(1), changed(AudioConferencing::BridgeChanged), "watcher").await.unwrap();
+    let again = engine.happened(user(1), changed, "watcher").await.unwrap();
     assert!(matches!(again, Happened::Asked(Enqueued::Joined(joined)) if joined.id == request.id));
     let moved = engine.happened(user(1), Event::MovedToCloud, "watcher").await.unwrap_err();
     assert!(moved.to_string().contains("Teams is not configured"), "{moved}");
@@ -434,13 +432,13 @@ async fn events_join_refuse_or_do_nothing() {
     assert!(matches!(back, Happened::Nothing(why) if why.contains("goes on")), "{back:?}");
     assert_eq!(engine.request(request.id).await.unwrap().state, State::Pending);
     engine.set_switch(Switch::AutomaticMigration, false, "ada").await.unwrap();
-    let off = engine.happened(user(3), changed(AudioConferencing::BridgeChanged), "watcher").await.unwrap();
+    let off = engine.happened(user(3), changed, "watcher").await.unwrap();
     assert!(matches!(off, Happened::Nothing(why) if why.contains("AutomaticallyMigrateUserMeetings")));
     engine.set_switch(Switch::AutomaticMigration, true, "ada").await.unwrap();
     engine.set_switch(Switch::MeetingMigration, false, "ada").await.unwrap();
     let off = engine.happened(user(3), Event::MovedToCloud, "watcher").await.unwrap();
     assert!(matches!(off, Happened::Nothing(_)), "before what is not configured");
-    let off = engine.happened(user(3), changed(AudioConferencing::Disabled), "watcher").await.unwrap();
+    let off = engine.happened(user(3), changed, "watcher").await.unwrap();
     assert!(matches!(off, Happened::Nothing(why) if why.contains("MeetingMigrationEnabled")));
 }
 

@@ -29,7 +29,7 @@ use std::future::Future;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tokio::net::TcpListener;
 
-pub use access::{Bearers, Caller, Secret};
+pub use access::{Bearers, Secret};
 pub use api::Api;
 pub use problem::Problem;
 pub use socket::{Socket, SocketError, SocketFile};

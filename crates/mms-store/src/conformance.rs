@@ -1,5 +1,8 @@
 //! The suite that every store passes. Each check takes an empty store; `reopen` closes it and opens it again, so
 //! that what was answered with success is shown to last.
+//!
+//! It is a test that other crates' tests call, compiled for tests alone (feature `conformance`): what it unwraps is what it
+//! checks.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use mms_engine::UpgradeMode;
+use mms_engine::{Effect, Event, Switch, UpgradeMode, effect};
 use mms_model::{Identity, SourceMeetingType, TargetMeetingType};
 
 use crate::arguments::{Command, Global};
@@ -95,9 +95,9 @@ fn action(cmdlet: &Cmdlet, line: &Line) -> Result<Action, Failure> {
         })),
         Verb::Start => start_or_preview(line),
         Verb::GetTenantConfiguration => shown(line, tenant(None)),
-        Verb::SetTenantConfiguration => set_switch(line, "MeetingMigrationEnabled", tenant),
+        Verb::SetTenantConfiguration => set_switch(line, Switch::MeetingMigration, tenant),
         Verb::GetDialInSettings => shown(line, dial_in(None)),
-        Verb::SetDialInSettings => set_switch(line, "AutomaticallyMigrateUserMeetings", dial_in),
+        Verb::SetDialInSettings => set_switch(line, Switch::AutomaticMigration, dial_in),
         Verb::GrantUpgradePolicy => grant_upgrade_policy(line),
     }
 }
@@ -125,8 +125,9 @@ fn start_or_preview(line: &Line) -> Result<Action, Failure> {
     Ok(Action::Run(Box::new(command), line.is_on("Confirm").then_some(question)))
 }
 
-fn set_switch(line: &Line, name: &str, command: fn(Option<bool>) -> Command) -> Result<Action, Failure> {
+fn set_switch(line: &Line, switch: Switch, command: fn(Option<bool>) -> Command) -> Result<Action, Failure> {
     check_global(line)?;
+    let name = switch.name();
     if line.text("Instance").is_some() {
         return Err(Failure::usage(
             "-Instance takes an object from the pipeline: only the PowerShell module has one",
@@ -156,16 +157,22 @@ fn grant_upgrade_policy(line: &Line) -> Result<Action, Failure> {
     let policy = line.text("PolicyName").ok_or_else(|| {
         Failure::usage("-PolicyName is missing: which policy was granted, such as UpgradeToTeams?")
     })?;
-    policy.parse::<UpgradeMode>().map_err(|problem| Failure::usage(format!("-PolicyName: {problem}")))?;
+    let mode: UpgradeMode = required(line, "PolicyName")?;
     let identity: Option<Identity> = value(line, "Identity")?;
     if line.is_on("Global") {
         return match identity {
             Some(_) => {
                 Err(Failure::usage("-Global is for the whole tenant: leave the Identity out, or -Global"))
             }
-            None => Ok(Action::Print(
-                "A policy that is granted to the whole tenant starts no migrations.\n".to_owned(),
-            )),
+            None => {
+                let granted = Event::UpgradePolicyGranted { mode, to_user: false, migrate: true };
+                let Effect::Nothing(why) = effect(granted, true) else {
+                    return Err(Failure::failed(
+                        "a grant to the whole tenant cannot be recorded: name the user",
+                    ));
+                };
+                Ok(Action::Print(format!("Nothing follows: {why}.\n")))
+            }
         };
     }
     let identity =

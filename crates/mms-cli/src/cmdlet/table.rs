@@ -117,6 +117,13 @@ const CONFIRM: Parameter = aliased(
     "Asks before it acts; -Confirm:$false (the default here) does not ask.",
 );
 
+const FILTER: Parameter = named("Filter", Kind::Text, "A wildcard pattern for the Identity.");
+const LOCAL_STORE: Parameter = named("LocalStore", Kind::Switch, "Accepted; there is one store.");
+const TENANT: Parameter = named("Tenant", Kind::Guid, "Accepted; there is one tenant.");
+const INSTANCE: Parameter =
+    named("Instance", Kind::Text, "An object from the pipeline; only the PowerShell module has one.");
+const FORCE: Parameter = named("Force", Kind::Switch, "Accepted; there is nothing to force.");
+
 /// Every cmdlet.
 pub const CMDLETS: &[Cmdlet] = &[
     Cmdlet {
@@ -177,9 +184,9 @@ pub const CMDLETS: &[Cmdlet] = &[
         verb: Verb::GetTenantConfiguration,
         parameters: &[
             positional("Identity", false, "The configuration; there is one, Global."),
-            named("Filter", Kind::Text, "A wildcard pattern for the Identity."),
-            named("LocalStore", Kind::Switch, "Accepted; there is one store."),
-            named("Tenant", Kind::Guid, "Accepted; there is one tenant."),
+            FILTER,
+            LOCAL_STORE,
+            TENANT,
         ],
     },
     Cmdlet {
@@ -190,9 +197,9 @@ pub const CMDLETS: &[Cmdlet] = &[
         parameters: &[
             positional("Identity", false, "The configuration; there is one, Global."),
             named("MeetingMigrationEnabled", Kind::Boolean, "Whether migrations run at all."),
-            named("Instance", Kind::Text, "An object from the pipeline; only the PowerShell module has one."),
-            named("Tenant", Kind::Guid, "Accepted; there is one tenant."),
-            named("Force", Kind::Switch, "Accepted; there is nothing to force."),
+            INSTANCE,
+            TENANT,
+            FORCE,
             WHAT_IF,
             CONFIRM,
         ],
@@ -204,9 +211,9 @@ pub const CMDLETS: &[Cmdlet] = &[
         verb: Verb::GetDialInSettings,
         parameters: &[
             positional("Identity", false, "The settings; there are none but Global."),
-            named("Filter", Kind::Text, "A wildcard pattern for the Identity."),
-            named("LocalStore", Kind::Switch, "Accepted; there is one store."),
-            named("Tenant", Kind::Guid, "Accepted; there is one tenant."),
+            FILTER,
+            LOCAL_STORE,
+            TENANT,
         ],
     },
     Cmdlet {
@@ -221,9 +228,9 @@ pub const CMDLETS: &[Cmdlet] = &[
                 Kind::Boolean,
                 "Whether a change of a user's audio conferencing refreshes their meetings.",
             ),
-            named("Instance", Kind::Text, "An object from the pipeline; only the PowerShell module has one."),
-            named("Tenant", Kind::Guid, "Accepted; there is one tenant."),
-            named("Force", Kind::Switch, "Accepted; there is nothing to force."),
+            INSTANCE,
+            TENANT,
+            FORCE,
             WHAT_IF,
             CONFIRM,
         ],
@@ -246,7 +253,7 @@ pub const CMDLETS: &[Cmdlet] = &[
                 "Whether the user's meetings go along; $true unless it is said.",
             ),
             named("Global", Kind::Switch, "Granted to the whole tenant, which starts no migrations."),
-            named("Tenant", Kind::Guid, "Accepted; there is one tenant."),
+            TENANT,
             WHAT_IF,
             CONFIRM,
         ],

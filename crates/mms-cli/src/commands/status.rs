@@ -64,16 +64,15 @@ impl Period {
 pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     arguments.period.check()?;
     let config = context.config()?;
-    let directory = match &arguments.identity {
-        Some(_) => Some(wiring::directory(&config)?),
+    let user = match &arguments.identity {
+        Some(identity) => {
+            let directory = wiring::directory(&config)?;
+            Some((directory.resolve(identity).await?, directory))
+        }
         None => None,
     };
-    let user = match (&directory, &arguments.identity) {
-        (Some(directory), Some(identity)) => Some(directory.resolve(identity).await?),
-        _ => None,
-    };
     let filter = RequestFilter {
-        user: user.as_ref().map(|user| user.id),
+        user: user.as_ref().map(|(user, _)| user.id),
         states: arguments.state.into_iter().collect(),
         migration: arguments.migration.as_ref().map(|m| m.spelled_as(config.platforms.keys())),
         start: arguments.period.start_time,
@@ -94,8 +93,8 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     }
     let requests = store.list(&filter).await.map_err(wiring::store_failure)?;
     let is_of_user_alone = is_all(&RequestFilter { user: None, ..filter.clone() });
-    let reason = match (&user, &directory) {
-        (Some(user), Some(directory)) if is_of_user_alone && requests.is_empty() => {
+    let reason = match &user {
+        Some((user, directory)) if is_of_user_alone && requests.is_empty() => {
             Some(reason::of_none(user, &**directory, &*store).await?)
         }
         _ => None,

@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use mms_model::{AuditEntry, Role, record_date};
 use serde::{Deserialize, Serialize};
 
-use super::Api;
+use super::{Api, page_size};
 use crate::Problem;
 use crate::access::Caller;
 
@@ -37,8 +37,6 @@ pub struct TrailQuery {
     before: Option<i64>,
 }
 
-const MOST: u32 = 1000;
-
 /// What was done, the newest first; at most 1000 at a time, the next page `before` the last number.
 pub async fn list(
     caller: Caller,
@@ -47,7 +45,7 @@ pub async fn list(
 ) -> Result<Json<Vec<Entry>>, Problem> {
     caller.require(Role::Admin)?;
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let limit = query.limit.unwrap_or(MOST).clamp(1, MOST);
+    let limit = page_size(query.limit);
     let trail = api.engine.audit_trail(query.before, limit).await?;
     Ok(Json(trail.into_iter().map(Entry::from).collect()))
 }

@@ -19,6 +19,14 @@ use mms_model::port::Directory;
 
 use crate::Problem;
 
+/// The most entries of a page.
+const MOST_ENTRIES: u32 = 1000;
+
+/// How many entries a page has where a caller asks for `limit`.
+fn page_size(limit: Option<u32>) -> u32 {
+    limit.unwrap_or(MOST_ENTRIES).clamp(1, MOST_ENTRIES)
+}
+
 /// What the handlers work on.
 #[derive(Clone)]
 pub struct Api {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Api, body};
+use super::{Api, body, page_size};
 use crate::Problem;
 use crate::access::Caller;
 
@@ -69,8 +69,6 @@ pub struct ListQuery {
     after: Option<Uuid>,
 }
 
-const MOST: u32 = 1000;
-
 /// Migrations, newest first; at most 1000 at a time, the next page behind `after`.
 pub async fn list(
     _caller: Caller,
@@ -92,7 +90,7 @@ pub async fn list(
         }),
         start: query.start_time,
         end: query.end_time,
-        limit: Some(query.limit.unwrap_or(MOST).clamp(1, MOST)),
+        limit: Some(page_size(query.limit)),
         after: query.after.map(RequestId),
     };
     let requests = api.engine.list(&filter).await?;
